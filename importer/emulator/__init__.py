@@ -1,0 +1,1 @@
+"""The directory's API, emulated; an island that imports nothing of the importer."""

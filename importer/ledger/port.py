@@ -1,0 +1,249 @@
+"""The ledger's verbs and promises; every store keeps them, and one contract suite holds each store to them.
+
+Verbs are synchronous and belong to one thread (`scribe.Scribe` gives them to async code). Each verb is one unit of
+work: it happens whole or not at all. Times are seconds since the epoch, UTC.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from importer.model.errors import ComeBack, ImporterError
+from importer.model.operation import Attempt, Kind, Operation, State, Status
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OPEN = (Status.PENDING, Status.IN_FLIGHT, Status.IN_DOUBT)
+
+
+class LeaseHeld(ComeBack):
+    """Another run holds the directory; the message says who, since when and until when."""
+
+
+class LeaseLost(ImporterError):
+    """This run's lease was taken over: it may start no call, and its writes are refused."""
+
+    exit_code = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act on a directory; every write carries it, and a stale ``token`` is refused."""
+
+    directory: int
+    owner: str
+    token: int
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a command."""
+
+    id: str
+    directory: int
+    command: str
+    file: str
+    digest: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What a file asks for, ready to be written down; three frames that together hold each row of the sheet once.
+
+    ``contacts``: line, key, name, email_address, phone_number (null: none), title, message_types, state of the ledger's
+    contact or null, cells, findings: the accepted rows.
+    ``rejected``: line, cells, findings. ``duplicates``: line, key, cells, findings.
+    ``cells`` is the row as written, a JSON object by header, null where the contact's values say the same;
+    ``findings`` a JSON list of findings, null where there are none.
+    """
+
+    file: str
+    sheet: str | None
+    digest: str
+    options: str  # JSON of every setting that decides how the file is read and checked
+    clashes: int  # rows refused only because of what the ledger or the directory held
+    contacts: "pl.DataFrame"
+    rejected: "pl.DataFrame"
+    duplicates: "pl.DataFrame"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file as it was last staged for a directory."""
+
+    id: int
+    digest: str
+    options: str
+    clashes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of an operation, made only while the operation is still in ``leaves``.
+
+    ``state`` is the contact's new state (``None``: as it was); ``then`` plans a further operation for the contact.
+    ``code``, ``message`` and ``request_id`` are those of the attempt, or of the look that settled it.
+    """
+
+    operation: int
+    leaves: Status
+    status: Status
+    state: State | None = None
+    attempt: Attempt | None = None
+    contact_id: str | None = None
+    then: Kind | None = None
+    adopted: bool = False
+    code: str | None = None
+    message: str | None = None
+    not_before: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """Why a kind of operation waits in a directory; ``until`` ``None``: until a setting or the directory changes."""
+
+    kind: Kind
+    reason: str  # the setting's name: daily-sends, max-contacts
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The totals of one staged file, or of a directory: the rows balance, and so do the contacts."""
+
+    read: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    accepted: int = 0
+    adopted: int = 0
+    contacts: dict[State, int] = field(default_factory=dict)
+    operations: dict[Kind, dict[Status, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryStatus:
+    """What the ledger holds of one directory; ``endpoint`` is ``loopback`` for a rehearsal."""
+
+    id: int
+    profile: str
+    endpoint: str
+    totals: Totals
+    deferrals: tuple[Deferral, ...]
+    lease: Lease | None
+    last_run: dict[str, Any] | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One row of a file, as DESIGN's export shows it; ``state`` is also ``rejected`` or ``duplicate``."""
+
+    file: str
+    sheet: str | None
+    row: int
+    directory: str
+    name: str | None
+    email_address: str | None
+    phone_number: str | None
+    title: str | None
+    message_types: str | None
+    state: str
+    contact_id: str | None
+    code: str | None
+    message: str | None
+    attempts: int
+    request_id: str | None
+    updated_at: float | None
+
+
+class Ledger(Protocol):
+    """A store of the ledger."""
+
+    def close(self) -> None:
+        """Leave the store; what was written stays."""
+
+    def group(self) -> AbstractContextManager[None]:
+        """One durable commit for all verbs inside; a verb that raises undoes itself alone."""
+
+    # -- directories, leases, runs
+
+    def directory(self, profile: str, endpoint: str) -> int:
+        """The number of a directory, made at first sight. ``endpoint``: the host, or ``loopback``.
+
+        Raises `FixLedger` when ``profile`` is known with another host: then it would be another directory.
+        """
+
+    def acquire(self, directory: int, owner: str, *, now: float, ttl: float, dead: str | None = None) -> Lease:
+        """Take the lease when it is free, expired, or held by ``dead``; the token grows. Raises `LeaseHeld`."""
+
+    def holder(self, directory: int) -> Lease | None:
+        """The lease as it stands, expired or not; ``None`` when released."""
+
+    def renew(self, lease: Lease, *, now: float, ttl: float) -> Lease:
+        """Push the expiry back. Raises `LeaseLost`."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; one that was lost already is nobody's business."""
+
+    def start_run(self, lease: Lease, run: Run) -> None: ...
+
+    def finish_run(self, run: str, *, ended_at: float, exit_code: int, totals: str) -> None:
+        """``totals`` is the JSON object that the command printed."""
+
+    # -- staging
+
+    def known(self, directory: int) -> "pl.DataFrame":
+        """Contacts: contact (the ledger's number), key, name, email_address, phone_number, title, message_types,
+        state, contact_id, file (that of the newest row asking for it), line."""
+
+    def staged(self, directory: int, file: str) -> Staged | None: ...
+
+    def stage(self, lease: Lease, run: str, staging: Staging, *, now: float) -> int:
+        """Write a file's rows down in place of those of its last version, with a pending add for each new contact.
+
+        A contact that waits, failed or was deleted takes the row's values and waits again; one that is, or may be, in
+        the directory keeps its own. Waiting contacts that only the last version asked for are withdrawn. Returns the
+        number of the staged file.
+        """
+
+    # -- submitting
+
+    def recover(self, lease: Lease, *, now: float) -> int:
+        """What is found in flight is in doubt, its unfinished attempt written down; how many there were."""
+
+    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+        """Up to ``limit`` pending operations that are due, in the order of the file, now in flight."""
+
+    def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
+        """Apply each change if its operation is still in the status that it leaves; which were applied.
+
+        Attempts are kept either way: what was observed is never dropped. Raises `LeaseLost`, attempts kept.
+        """
+
+    def defer(self, lease: Lease, kind: Kind, reason: str | None, until: float | None = None) -> None:
+        """Write down why a kind of operation waits; without a reason it waits no longer."""
+
+    def deferrals(self, directory: int) -> list[Deferral]: ...
+
+    def unsettled(self, directory: int, keys: Sequence[str] = ()) -> list[tuple[Operation, Status, str | None]]:
+        """Operations in doubt, and pending adds whose contact's key is among ``keys``: operation, status, last code."""
+
+    def sends_since(self, directory: int, since: float) -> int:
+        """Verification mails that were, or may have been, sent at or after ``since``."""
+
+    # -- reporting
+
+    def totals(self, directory: int, sheet: int | None = None) -> Totals:
+        """Of one staged file, or of the whole directory."""
+
+    def status(self) -> list[DirectoryStatus]: ...
+
+    def in_doubt(self, directory: int) -> list[ExportRow]: ...
+
+    def export(self, directory: int | None = None) -> Iterator[ExportRow]:
+        """Every row of every file, in the order of files and rows."""

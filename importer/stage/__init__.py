@@ -1,0 +1,1 @@
+"""Story one, in columns and pure: a sheet becomes checked, deduplicated, planned operations."""

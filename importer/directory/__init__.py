@@ -10,7 +10,7 @@ Parameters = Mapping[str, str | int | tuple[str, ...] | None]
 
 
 class Caller(Protocol):
-    """Whoever makes one call and says what came of it; it never raises for what the network or the API did."""
+    """Whoever makes one call and says what came of it; never raises for what network or API did."""
 
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One attempt, never repeated here: repeating is a decision of submit."""

@@ -9,12 +9,26 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from importer.model.errors import ComeBack, ImporterError
+from importer.model.errors import ComeBack, FixLedger, ImporterError
 from importer.model.operation import Attempt, Kind, Operation, State, Status
 
 if TYPE_CHECKING:
     import polars as pl
 
+# The columns of `Ledger.known`: the contact's number, what it holds, and the newest row that asks for it.
+KNOWN = {
+    "contact": "Int64",
+    "key": "String",
+    "name": "String",
+    "email_address": "String",
+    "phone_number": "String",
+    "title": "String",
+    "message_types": "String",
+    "state": "String",
+    "contact_id": "String",
+    "file": "String",
+    "line": "Int64",
+}
 OPEN = (Status.PENDING, Status.IN_FLIGHT, Status.IN_DOUBT)
 
 
@@ -26,6 +40,12 @@ class LeaseLost(ImporterError):
     """This run's lease was taken over: it may start no call, and its writes are refused."""
 
     exit_code = 75
+
+
+class LedgerFailed(FixLedger):
+    """The store failed (disk full, I/O error, locked by others): nothing of the unit under way counts as written."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,8 @@ class Change:
     """One change of an operation, made only while the operation is still in ``leaves``.
 
     ``state`` is the contact's new state (``None``: as it was); ``then`` plans a further operation for the contact.
-    ``code``, ``message`` and ``request_id`` are those of the attempt, or of the look that settled it.
+    ``code``, ``message`` and ``request_id`` are those of the attempt, or of the look that settled it. ``at`` is when it
+    was decided, in seconds; without it the attempt's end counts, and without an attempt no time is touched.
     """
 
     operation: int
@@ -101,6 +122,7 @@ class Change:
     message: str | None = None
     not_before: float | None = None
     reason: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +194,9 @@ class Ledger(Protocol):
 
     # -- directories, leases, runs
 
+    def find(self, profile: str, endpoint: str) -> int | None:
+        """The number of a directory that the ledger has met; ``None`` when it has not."""
+
     def directory(self, profile: str, endpoint: str) -> int:
         """The number of a directory, made at first sight. ``endpoint``: the host, or ``loopback``.
 
@@ -198,8 +223,7 @@ class Ledger(Protocol):
     # -- staging
 
     def known(self, directory: int) -> "pl.DataFrame":
-        """Contacts: contact (the ledger's number), key, name, email_address, phone_number, title, message_types,
-        state, contact_id, file (that of the newest row asking for it), line."""
+        """Every contact, with the columns of `KNOWN`."""
 
     def staged(self, directory: int, file: str) -> Staged | None: ...
 

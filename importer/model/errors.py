@@ -5,6 +5,7 @@
     ├── FixFile          the spreadsheet cannot be read or lacks a column   exit 2
     ├── FixLedger        the ledger cannot be opened or is not ours         exit 2
     ├── FixAccess        credentials, permission, endpoint or clock         exit 4
+    ├── TryLater         the directory does not answer, or not clearly      exit 4
     └── ComeBack         another run holds the directory                    exit 75
 
 A row never raises: what is wrong with one is a `Finding`.
@@ -37,6 +38,12 @@ class FixLedger(ImporterError):
 
 class FixAccess(ImporterError):
     """The directory cannot be used with this endpoint, these credentials or this clock."""
+
+    exit_code = 4
+
+
+class TryLater(ImporterError):
+    """The directory gave no usable answer; nothing is wrong on this side, and the same command later may do."""
 
     exit_code = 4
 

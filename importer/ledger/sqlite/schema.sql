@@ -24,6 +24,8 @@ create table runs (
     totals text
 ) strict, without rowid;
 
+create index runs_by_directory on runs (directory, started_at);
+
 create table sheets (                          -- a file as last staged for a directory
     id integer primary key,
     directory integer not null references directories,
@@ -32,6 +34,9 @@ create table sheets (                          -- a file as last staged for a di
     digest text not null,
     options text not null,
     clashes integer not null,
+    rejected integer not null default 0,       -- how many of its rows are in each place
+    duplicate integer not null default 0,
+    accepted integer not null default 0,
     run text not null,
     staged_at integer not null,
     unique (directory, file)
@@ -49,28 +54,29 @@ create table contacts (
     state text not null,                       -- derived from the operations, in the same transaction
     contact_id text,
     adopted integer not null default 0,
-    updated_at integer not null,
-    unique (directory, key)
+    updated_at integer not null
 ) strict;
 
-create index contacts_by_state on contacts (directory, state, adopted);
+-- Named, not a constraint: a first staging drops it and builds it again, sorted, in a third of the time.
+create unique index contacts_by_key on contacts (directory, key);
 
 create table rows (
     sheet integer not null references sheets,
     line integer not null,
     place text not null,                       -- accepted, rejected, duplicate: each row is in exactly one
-    contact integer references contacts,
+    contact integer,                           -- no reference: checking it would want an index on every row
     cells text,                                -- the row as written, where the contact's values do not say the same
     findings text,
     primary key (sheet, line)
 ) strict, without rowid;
 
 create table operations (
-    id integer primary key,                    -- grows in the order of the file
+    id integer primary key,
     directory integer not null references directories,
     contact integer not null references contacts,
     kind text not null,
     status text not null,
+    rank integer not null,                     -- its turn: the sheet's number, then the place of the row in it
     claimed_at integer,                        -- when the intent became durable
     not_before integer,
     reason text,
@@ -82,9 +88,10 @@ create table operations (
     updated_at integer not null
 ) strict;
 
-create index operations_open on operations (directory, kind, status, id)
-    where status in ('pending', 'in_flight', 'in_doubt');
-create index operations_by_contact on operations (contact, kind);
+create index operations_by_contact on operations (contact);
+create index operations_pending on operations (directory, kind, rank, not_before) where status = 'pending';
+create index operations_in_flight on operations (directory) where status = 'in_flight';
+create index operations_in_doubt on operations (directory) where status = 'in_doubt';
 
 create table attempts (                        -- one call on the wire; only ever appended to
     id integer primary key,
@@ -104,7 +111,7 @@ create table attempts (                        -- one call on the wire; only eve
 
 create index attempts_by_operation on attempts (operation);
 create index attempts_of_sends on attempts (directory, started_at)
-    where kind = 'send_email_verification' and outcome in ('done', 'doubt', 'resend');
+    where kind = 'send_email_verification' and outcome in ('done', 'doubt');
 
 create table deferrals (                       -- why a kind of operation waits in a directory
     directory integer not null references directories,
@@ -113,3 +120,31 @@ create table deferrals (                       -- why a kind of operation waits 
     until integer,
     primary key (directory, kind)
 ) strict, without rowid;
+
+-- How many there are of each, kept as they change, so that no report has to count millions.
+-- What is inserted or deleted is counted by the verb that does it, many at once; what changes, by these triggers.
+create table tallies (
+    directory integer not null references directories,
+    what text not null,                        -- contact, adopted, or an operation's kind
+    word text not null,                        -- the contact's state or the operation's status
+    n integer not null,
+    primary key (directory, what, word)
+) strict, without rowid;
+
+create trigger contacts_tallied after update of state on contacts when new.state is not old.state
+begin
+    update tallies set n = n - 1 where directory = old.directory and what = 'contact' and word = old.state;
+    insert into tallies values (new.directory, 'contact', new.state, 1) on conflict do update set n = n + 1;
+end;
+
+create trigger contacts_adopted after update of adopted on contacts when new.adopted is not old.adopted
+begin
+    insert into tallies values (new.directory, 'adopted', '', new.adopted - old.adopted)
+        on conflict do update set n = n + excluded.n;
+end;
+
+create trigger operations_tallied after update of status on operations when new.status is not old.status
+begin
+    update tallies set n = n - 1 where directory = old.directory and what = old.kind and word = old.status;
+    insert into tallies values (new.directory, new.kind, new.status, 1) on conflict do update set n = n + 1;
+end;

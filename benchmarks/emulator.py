@@ -1,0 +1,184 @@
+"""How many signed AddMessageContact calls a second the emulator answers on one core, and whether it stays small.
+
+    python -m benchmarks.emulator [--calls 20000] [--connections 8] [--memory 1000000]
+
+The same requests, sent by the same client, go to a bare aiohttp server with the same signature check: the ratio
+says what the emulator itself costs, whatever the machine.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import itertools
+import multiprocessing
+import os
+import resource
+import string
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from urllib.parse import quote
+
+from aiohttp import web
+
+from importer.emulator import Emulator
+from importer.emulator.limits import OFF
+
+KEY_ID, SECRET = "bench", "bench-secret"
+EMPTY = hashlib.sha256(b"").hexdigest()
+SIGNED = "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version"
+
+
+def names() -> Iterator[str]:
+    """Names of letters that never come twice."""
+    for letters in itertools.product(string.ascii_lowercase, repeat=6):
+        yield "".join(letters)
+
+
+def request(action: str, query: str, number: int) -> bytes:
+    """A signed request, as it goes over the wire."""
+    headers = {
+        "host": "127.0.0.1",
+        "x-acs-action": action,
+        "x-acs-content-sha256": EMPTY,
+        "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": f"{os.getpid():x}{number:x}{time.time_ns():x}",
+        "x-acs-version": "2022-04-19",
+    }
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    canonical = f"POST\n/\n{query}\n{lines}\n{SIGNED}\n{EMPTY}"
+    to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(SECRET.encode(), to_sign.encode(), "sha256").hex()
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    proof = f"ACS3-HMAC-SHA256 Credential={KEY_ID},SignedHeaders={SIGNED},Signature={signature}"
+    return f"POST /?{query} HTTP/1.1\r\n{head}Authorization: {proof}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def add(name: str) -> str:
+    """The query of an Add, sorted and encoded."""
+    email = quote(f"{name}+tag@example.com", "-_.~")
+    types = "MessageTypes.1=AccountExpenses&MessageTypes.2=FaultMessage"
+    return f"EmailAddress={email}&{types}&Name={name}&PhoneNumber=86-13900001234&Title=TechnicalDirector"
+
+
+async def bare(http: web.BaseRequest) -> web.StreamResponse:
+    """What any server with a signature check has to do, and nothing else."""
+    query = http.raw_path.partition("?")[2]
+    lines = "".join(f"{name}:{http.headers[name]}\n" for name in SIGNED.split(";"))
+    canonical = f"POST\n/\n{query}\n{lines}\n{SIGNED}\n{EMPTY}"
+    to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(SECRET.encode(), to_sign.encode(), "sha256").hex()
+    ok = http.headers["Authorization"].endswith(signature)
+    body = b'{"RequestId":"2DFCE4C9-04A9-4C83-BB14-FE791275EC53","Contact":{"ContactId":"c-0000000000000000"}}'
+    return web.Response(status=200 if ok else 400, body=body, content_type="application/json")
+
+
+def serve(kind: str, pipe: Connection) -> None:
+    """A server in a process of its own; it tells its port, then its memory and CPU time whenever asked."""
+
+    async def main() -> None:
+        if kind == "bare":
+            runner = web.ServerRunner(web.Server(bare, access_log=None))
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            pipe.send(runner.addresses[0][1])
+            await answer()
+            await runner.cleanup()
+        else:
+            async with Emulator(limits=OFF, access_key_id=KEY_ID, access_key_secret=SECRET) as emulator:
+                pipe.send(emulator.port)
+                await answer()
+
+    async def answer() -> None:
+        while await asyncio.to_thread(pipe.recv) != "stop":
+            with open("/proc/self/statm", encoding="ascii") as file:  # noqa: ASYNC230, PTH123
+                pages = int(file.read().split()[1])
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            pipe.send((pages * resource.getpagesize(), used.ru_utime + used.ru_stime))
+
+    asyncio.run(main())
+
+
+class Server:
+    """A server process, from ``with`` to its end."""
+
+    def __init__(self, kind: str) -> None:
+        self._pipe, other = multiprocessing.Pipe()
+        self._process = multiprocessing.get_context("spawn").Process(target=serve, args=(kind, other))
+
+    def __enter__(self):
+        self._process.start()
+        self.port = self._pipe.recv()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.send("stop")
+        self._process.join()
+
+    def usage(self) -> tuple[int, float]:
+        """Resident bytes, and seconds of CPU so far."""
+        self._pipe.send("usage")
+        return self._pipe.recv()
+
+
+async def call(port: int, requests: list[bytes], connections: int) -> int:
+    """Send everything over so many connections, one at a time on each; how many were answered with 200."""
+    queue = iter(requests)
+
+    async def worker() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        done = 0
+        for data in queue:
+            writer.write(data)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            done += head.startswith(b"HTTP/1.1 200")
+        writer.close()
+        return done
+
+    return sum(await asyncio.gather(*(worker() for _ in range(connections))))
+
+
+def measure(kind: str, calls: int, connections: int) -> float:
+    """Calls for each second of the server's own CPU time: a machine busy with other things counts for less."""
+    with Server(kind) as server:
+        fresh = names()
+        warm = [request("AddMessageContact", add(next(fresh)), number) for number in range(500)]
+        asyncio.run(call(server.port, warm, connections))
+        requests = [request("AddMessageContact", add(next(fresh)), 500 + number) for number in range(calls)]
+        cpu, start = server.usage()[1], time.perf_counter()
+        done = asyncio.run(call(server.port, requests, connections))
+        wall, cpu = time.perf_counter() - start, server.usage()[1] - cpu
+        assert done == calls, f"{calls - done} of {calls} calls failed"
+        print(f"{kind:>9}: {calls / wall:7.0f} calls/s by the clock, {calls / cpu:7.0f} calls per second of CPU")
+        return calls / cpu
+
+
+def watch(calls: int, connections: int) -> None:
+    """The server's memory over many calls that leave nothing behind: a refused Add each."""
+    step = max(1, calls // 10)
+    with Server("emulator") as server:
+        asyncio.run(call(server.port, [request("AddMessageContact", add("tom"), 0)], 1))
+        for done in range(0, calls, step):
+            requests = [request("AddMessageContact", add("tom"), done + number + 1) for number in range(step)]
+            asyncio.run(call(server.port, requests, connections))
+            print(f"{done + step:>9} calls: {server.usage()[0] / 2**20:6.1f} MiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
+    options = parser.parse_args()
+    rates = {kind: measure(kind, options.calls, options.connections) for kind in ("bare", "emulator")}
+    print(f"    ratio: {rates['emulator'] / rates['bare']:.2f} of a bare server")
+    if options.memory:
+        watch(options.memory, options.connections)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The command line: the only room that prints."""
+
+from typing import Annotated
+
+import typer
+
+from importer.cli import commands
+from importer.version import __version__
+
+app = typer.Typer(
+    name="importer",
+    help="Put contacts from a spreadsheet into a cloud account's resource directory, each exactly once.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help, for it comes in a third of the time
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"importer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+for command in (
+    commands.check,
+    commands.plan,
+    commands.run,
+    commands.status,
+    commands.export,
+    commands.emulator,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The entry point of ``importer`` and ``python -m importer``."""
+    app(prog_name="importer")

@@ -1,0 +1,112 @@
+"""The commands: each takes its settings, calls its job, and says what came of it."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from importer.cli.options import DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, READING, File, takes
+from importer.cli.out import Out
+
+if TYPE_CHECKING:
+    from importer.settings import Settings
+
+
+@takes(READING, LEDGER, LIMITS, OUTPUT)
+def check(
+    *,
+    file: File,
+    settings: "Settings",
+    out: Out,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every finding, not only the first of each rule.")
+    ] = False,
+) -> None:
+    """Read and check a file, without network or ledger; every finding at once."""
+    from importer.jobs.check import check as job
+    from importer.report.console import findings, places
+
+    checkup = job(file, settings)
+    out.result(checkup.as_json(), *findings(checkup.findings, checkup.file, verbose=verbose), places(checkup.rows))
+    raise typer.Exit(checkup.exit_code)
+
+
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, OUTPUT)
+def plan(
+    *,
+    file: File,
+    settings: "Settings",
+    out: Out,
+    offline: Annotated[bool, typer.Option("--offline", help="Without asking the directory.")] = False,
+) -> None:
+    """What run would do, and when it would be finished; changes nothing."""
+    from importer.jobs.plan import plan as job
+    from importer.report.console import findings, outlook, places
+
+    found = job(file, settings, offline=offline)
+    out.result(found.as_json(), *findings(found.findings, found.file), places(found.rows), *outlook(found.as_json()))
+    raise typer.Exit(found.exit_code)
+
+
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, OUTPUT)
+def run(*, file: File, settings: "Settings", out: Out) -> None:
+    """Put the file's contacts into the directory and mail each its verification; again continues."""
+    import anyio
+
+    from importer.cli.watch import watched
+    from importer.jobs.run import run as job
+    from importer.report.console import summary
+
+    result = anyio.run(watched, partial(job, file, settings), out)
+    out.result(result.as_json(), *summary(result))
+    raise typer.Exit(result.exit_code)
+
+
+@takes(LEDGER, OUTPUT)
+def status(*, settings: "Settings", out: Out) -> None:
+    """What the ledger holds, what waits and until when."""
+    from importer.jobs.status import status as job
+    from importer.report.console import standing
+
+    found = job(settings)
+    out.result(found.as_json(), *standing(found.as_json()))
+
+
+@takes(LEDGER, OUTPUT)
+def export(
+    *,
+    settings: "Settings",
+    out: Out,
+    format: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",  # noqa: A002  the option's name
+    to: Annotated[Path | None, typer.Option("--out", help="File to write; stdout without it.")] = None,
+) -> None:
+    """The ledger's rows, one line for each row of each file, rejected and duplicate ones too."""
+    from importer.jobs.export import export as job
+
+    found = job(settings, format=format, to=to)
+    if to is not None:
+        out.result(found.as_json(), f"{found.rows} rows written to {to}")
+
+
+@takes(LEDGER, NOW, LIMITS, OUTPUT)
+def emulator(
+    *,
+    settings: "Settings",
+    out: Out,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8080,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="File that keeps the state; else it is in memory.")
+    ] = None,
+) -> None:
+    """Serve the emulated API until stopped; the first line says where and with which keys."""
+    import anyio
+
+    from importer.jobs.emulator import serve
+
+    def announce(url: str, key: str, secret: str) -> None:
+        values = {"url": url, "access_key_id": key, "access_key_secret": secret}
+        out.result(values, *(f"{name}: {value}" for name, value in values.items()))
+
+    anyio.run(partial(serve, settings, host=host, port=port, state=state, announce=announce))

@@ -1,0 +1,107 @@
+"""What the program says: results on stdout, progress and errors on stderr, in words or in JSON."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from importer.model.errors import FixCommand, ImporterError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """How a command speaks."""
+
+    json: bool
+    quiet: bool
+    log_format: str
+    command: str
+
+    def __post_init__(self) -> None:
+        if self.log_format not in ("text", "json"):
+            raise typer.BadParameter(f"{self.log_format} is neither text nor json", param_hint="--log-format")
+
+    def result(self, values: Mapping[str, Any], *shown: "RenderableType") -> None:
+        """The result: ``values`` as one line of JSON, or ``shown`` for people."""
+        if self.json:
+            sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        else:
+            for part in shown:
+                self.console().print(part)
+        sys.stdout.flush()
+
+    def console(self, *, stderr: bool = False) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+    def notice(self, event: str, **facts: Any) -> None:
+        """A line on stderr for whoever watches; never with a name, an address or a number in it."""
+        if self.quiet:
+            return
+        if self.log_format == "json":
+            from importer.model.clock import Clock, iso
+
+            line = json.dumps({"time": iso(Clock().now()), "event": event, **facts}, ensure_ascii=False, default=str)
+        else:
+            told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+            line = f"{event}: {told}" if told else event
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Errors inside become one clear line, a hint and an exit code."""
+        try:
+            yield
+        except ImporterError as error:
+            self._fail(error)
+        except BrokenPipeError:
+            _close_stdout()
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:  # noqa: BLE001  the last resort: no traceback, for it may hold values
+            self._fail(_unforeseen(error))
+
+    def _fail(self, error: ImporterError) -> None:
+        if self.json:
+            told = {"code": error.code, "message": error.message, "hint": error.hint}
+            values = {"schema": 1, "command": self.command, "error": told, "exit_code": error.exit_code}
+            sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+        sys.stderr.write(f"importer: {error.message}\n")
+        if error.hint:
+            sys.stderr.write(f"  {error.hint}\n")
+        raise typer.Exit(error.exit_code)
+
+
+def _unforeseen(error: Exception) -> ImporterError:
+    """A mistake of ours, told by its kind and place; its text may hold somebody's address."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, ImporterError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    return FixCommand(
+        f"a mistake of this program: {type(error).__name__} at {place}; what was done is in the ledger",
+        hint="the same command again continues; please report it with this line",
+        code="Unforeseen",
+    )
+
+
+def _close_stdout() -> None:
+    """Point stdout nowhere, so that closing it at exit does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

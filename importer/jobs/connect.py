@@ -1,0 +1,128 @@
+"""The outside of a run: its ledger, its directory (real, or emulated in this process), its lease."""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from importer.directory import Caller, Listed
+from importer.directory.client import Client
+from importer.directory.credentials import Credentials, StaticCredentials
+from importer.directory.endpoint import endpoint_url, identity
+from importer.directory.listing import listing
+from importer.emulator import Emulator
+from importer.emulator import Limits as EmulatedLimits
+from importer.jobs.stores import ledger_path
+from importer.ledger.port import Lease
+from importer.ledger.scribe import Scribe
+from importer.ledger.sqlite import open_sqlite
+from importer.model.clock import Clock
+from importer.settings import Settings
+from importer.submit import owner
+from importer.submit.course import Counted, Desk, Tally
+from importer.submit.submit import Limits, World
+
+LEASE_TTL = 30.0  # seconds beyond a call's time limit
+LEASE_RENEWAL = 10.0
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        max_contacts=settings.max_contacts,
+        daily_sends=settings.daily_sends,
+        day_zone=settings.day_zone,
+        calls_per_second=settings.calls_per_second,
+        list_lag=settings.list_lag,
+        call_timeout=settings.call_timeout,
+        give_up_after=settings.give_up_after,
+        lease_ttl=settings.call_timeout + LEASE_TTL,
+        lease_renewal=LEASE_RENEWAL,
+    )
+
+
+@asynccontextmanager
+async def ledger(settings: Settings, *, create: bool = True) -> AsyncIterator[Scribe]:
+    """The ledger, in a thread of its own. Raises `FixLedger`."""
+    path = ledger_path(settings)
+    async with Scribe(lambda: open_sqlite(path, create=create)) as scribe:
+        yield scribe
+
+
+@asynccontextmanager
+async def directory(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Caller, str]]:
+    """A caller, and what tells its directory apart in the ledger: the host, or ``loopback`` for a rehearsal."""
+    if settings.emulator:
+        async with (
+            emulator(settings, clock, state=beside(settings)) as emulated,
+            Client(
+                emulated.url,
+                StaticCredentials(emulated.access_key_id, emulated.access_key_secret),
+                timeout=settings.call_timeout,
+            ) as client,
+        ):
+            yield client, identity(emulated.url)
+        return
+    url = endpoint_url(settings.endpoint)
+    credentials = Credentials()
+    await credentials.get()  # no credentials is said before anything else is done
+    async with Client(url, credentials, timeout=settings.call_timeout) as client:
+        yield client, identity(url)
+
+
+def emulator(
+    settings: Settings, clock: Clock, *, host: str = "127.0.0.1", port: int = 0, state: Path | None = None
+) -> Emulator:
+    """An emulated directory with the limits of the settings; its state in memory when no file is named."""
+    return Emulator(
+        host=host,
+        port=port,
+        limits=EmulatedLimits(
+            max_contacts=settings.max_contacts,
+            daily_sends=settings.daily_sends,
+            day_zone=settings.day_zone,
+            calls_per_second=settings.calls_per_second,
+            sends_per_address_per_minute=settings.sends_per_address_per_minute,
+            list_lag=settings.list_lag,
+        ),
+        state=state,
+        now=clock.now,
+    )
+
+
+def beside(settings: Settings) -> Path:
+    """Where a rehearsal's directory is kept: beside the ledger."""
+    path = ledger_path(settings)
+    return path.with_name(f"{path.name}.emulator")
+
+
+def world(caller: Caller, desk: Desk, settings: Settings, clock: Clock) -> World:
+    tally = Tally()
+    counted = Counted(caller, tally)
+    return World(counted, desk, looker(counted, settings, clock), clock, _chance(), tally)
+
+
+def looker(caller: Caller, settings: Settings, clock: Clock) -> Callable[[], Awaitable[list[Listed]]]:
+    """What lists the directory when it is called."""
+    return partial(listing, caller, page_size=settings.page_size, sleep=clock.sleep, random=_chance().random)
+
+
+def _chance() -> random.Random:
+    return random.Random()  # noqa: S311  it spreads waits, it guards nothing
+
+
+@asynccontextmanager
+async def leased(desk: Desk, number: int, settings: Settings, clock: Clock) -> AsyncIterator[Lease]:
+    """The lease on a directory for as long as it is used. Raises `LeaseHeld`."""
+    ttl = limits(settings).lease_ttl
+    me = owner.name()
+    holder = await desk.do(lambda ledger: ledger.holder(number))
+    dead = holder.owner if holder is not None and owner.is_dead(holder.owner) else None
+    lease = await desk.do(lambda ledger: ledger.acquire(number, me, now=clock.now(), ttl=ttl, dead=dead))
+    try:
+        yield lease
+    finally:
+        with anyio.CancelScope(shield=True):
+            await desk.do(lambda ledger: ledger.release(lease))

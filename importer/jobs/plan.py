@@ -1,0 +1,124 @@
+"""Plan: what a run would do, when it would be finished, and what would wait; changes nothing."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import polars as pl
+
+from importer.directory import Listed
+from importer.directory.endpoint import endpoint_url, identity
+from importer.jobs import connect
+from importer.jobs.reading import options, read
+from importer.jobs.stores import ledger_path
+from importer.ledger.port import Ledger
+from importer.model.clock import Clock, Day, iso
+from importer.settings import Settings, load
+from importer.stage.plan import Forecast, forecast, nothing_known
+from importer.stage.plan import plan as planned
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run would do now, what would wait and why, and the day on which the last mail would go out."""
+
+    file: str
+    directory: str
+    rows: dict[str, int]
+    adopts: int
+    forecast: Forecast
+    day_zone: str
+    findings: pl.DataFrame
+
+    @property
+    def exit_code(self) -> int:
+        if self.forecast.waits:
+            return 3
+        return 1 if self.rows["rejected"] else 0
+
+    def as_json(self) -> dict[str, Any]:
+        seen = self.forecast
+        return {
+            "schema": 1,
+            "command": "plan",
+            "file": self.file,
+            "directory": self.directory,
+            "rows": self.rows,
+            "adopt": self.adopts,
+            "today": {"add": seen.adds, "send_email_verification": seen.sends},
+            "free_places": seen.free_places,
+            "sends_left_today": seen.sends_left,
+            "deferrals": [
+                {
+                    "operation": w.kind,
+                    "count": w.count,
+                    "reason": w.reason,
+                    "until": iso(w.until, self.day_zone),
+                }
+                for w in seen.waits
+            ],
+            "finished_on": seen.finished_on.isoformat() if seen.finished_on else None,
+            "findings": self.findings.drop("row").to_dicts(),
+            "exit_code": self.exit_code,
+        }
+
+
+def plan(file: str | Path, settings: Settings | None = None, *, offline: bool = False) -> Outlook:
+    """What `run` would do, changing nothing. ``offline``: without asking the directory. Raises as `run` does."""
+    settings = settings or load()
+    with ThreadPoolExecutor(1) as thread:  # a loop of its own: the caller may be inside another
+        return thread.submit(anyio.run, partial(_plan, file, settings, offline=offline)).result()
+
+
+async def _plan(file: str | Path, settings: Settings, *, offline: bool) -> Outlook:
+    clock = Clock.starting(settings.now)
+    sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
+    listed, place = await _listed(settings, clock, offline=offline)
+    known, used = await _ledger(settings, place, clock)
+    result = planned(sheet, checked, known, listed or (), options=options(settings), on_clash=settings.on_clash)
+    ahead = forecast(
+        result.adds,
+        result.sends,
+        free=None if listed is None else max(0, settings.max_contacts - len(listed)),
+        used=used,
+        daily_sends=settings.daily_sends,
+        day_zone=settings.day_zone,
+        now=clock.now(),
+    )
+    return Outlook(
+        sheet.file,
+        settings.profile,
+        result.rows,
+        result.adopts,
+        ahead,
+        settings.day_zone,
+        result.deduped.findings,
+    )
+
+
+async def _listed(settings: Settings, clock: Clock, *, offline: bool) -> tuple[Sequence[Listed] | None, str]:
+    """The directory's contacts (``None``: not asked), and what tells it apart in the ledger."""
+    if offline:
+        return None, "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
+    async with connect.directory(settings, clock) as (caller, place):
+        return await connect.looker(caller, settings, clock)(), place
+
+
+async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.DataFrame, int]:
+    """The contacts that the ledger knows, and the mails sent today; nothing where there is no ledger yet."""
+    if not ledger_path(settings).exists():
+        return nothing_known(), 0
+    since = Day.of(clock.now(), settings.day_zone).start
+
+    def ask(ledger: Ledger) -> tuple[pl.DataFrame, int]:
+        number = ledger.find(settings.profile, place)
+        if number is None:
+            return nothing_known(), 0
+        return ledger.known(number), ledger.sends_since(number, since)
+
+    async with connect.ledger(settings, create=False) as scribe:
+        return await scribe.do(ask)

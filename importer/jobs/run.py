@@ -1,0 +1,122 @@
+"""Run: stage a file into the ledger, then submit what is left; the same run again continues."""
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anyio
+
+from importer.directory import Listed
+from importer.jobs import connect
+from importer.jobs.reading import options, read
+from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
+from importer.model.clock import Clock
+from importer.model.operation import Kind, Status
+from importer.report.summary import Summary, balance, waits
+from importer.settings import Settings, load
+from importer.sheet import Sheet
+from importer.stage.check import Checked
+from importer.stage.plan import plan as planned
+from importer.submit.course import Course, Desk
+from importer.submit.submit import World, start, submit
+
+Watch = Callable[[Course], None]
+
+
+async def run(file: str | Path, settings: Settings | None = None, *, watch: Watch | None = None) -> Summary:
+    """Put a file's contacts into the directory, each exactly once, and mail each its verification.
+
+    ``watch`` gets the course before the first call: to halt it, or to show how far it is. Raises `ImporterError` when
+    nothing could be done: the file, the settings, the ledger, credentials, or another run that holds the directory.
+    """
+    settings = settings or load()
+    clock = Clock.starting(settings.now)
+    begun = clock.ticks()
+    sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
+    async with (
+        connect.directory(settings, clock) as (caller, place),
+        connect.ledger(settings) as desk,
+    ):
+        number = await desk.do(lambda ledger: ledger.directory(settings.profile, place))
+        async with connect.leased(desk, number, settings, clock) as lease:
+            world = connect.world(caller, desk, settings, clock)
+            course = await _start(world, lease, sheet, settings)
+            if watch is not None:
+                watch(course)
+            listed = await world.look()
+            staged = await _stage(course, sheet, checked, listed, settings)
+            await _foresee(course)
+            world.tally.span("stage", begun, clock.ticks())
+            lost = await _submit(course, world, listed, settings)
+            return await _finish(course, staged, sheet, settings, lease_lost=lost)
+
+
+async def _start(world: World, lease: Lease, sheet: Sheet, settings: Settings) -> Course:
+    record = Run(uuid.uuid4().hex[:12], lease.directory, "run", sheet.file, sheet.digest, world.clock.now())
+    await world.desk.do(lambda ledger: ledger.start_run(lease, record))
+    return await start(world, lease, record.id, connect.limits(settings))
+
+
+async def _stage(course: Course, sheet: Sheet, checked: Checked, listed: Sequence[Listed], settings: Settings) -> int:
+    """The number of the staged file."""
+    known = await course.desk.do(lambda ledger: ledger.known(course.lease.directory))
+
+    def work() -> Staging:
+        return planned(sheet, checked, known, listed, options=options(settings), on_clash=settings.on_clash).staging
+
+    staging = await anyio.to_thread.run_sync(work)
+    now = course.clock.now()
+    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, staging, now=now))
+
+
+async def _foresee(course: Course) -> None:
+    """What there is to do, for whoever watches."""
+    totals = await course.desk.do(lambda ledger: ledger.totals(course.lease.directory))
+    pending = {kind: counts.get(Status.PENDING, 0) for kind, counts in totals.operations.items()}
+    adds = pending.get(Kind.ADD, 0)
+    course.tally.planned.update({Kind.ADD: adds, Kind.SEND_EMAIL: adds + pending.get(Kind.SEND_EMAIL, 0)})
+
+
+async def _submit(course: Course, world: World, listed: Sequence[Listed], settings: Settings) -> bool:
+    """Whether the lease was lost on the way."""
+    lost = False
+    try:
+        await submit(course, world, connect.limits(settings), listed)
+    except* LeaseLost:
+        lost = True
+    return lost
+
+
+async def _finish(course: Course, staged: int, sheet: Sheet, settings: Settings, *, lease_lost: bool) -> Summary:
+    directory = course.lease.directory
+    totals: Totals = await course.desk.do(lambda ledger: ledger.totals(directory, staged))
+    deferrals = await course.desk.do(lambda ledger: ledger.deferrals(directory))
+    rows, contacts, operations = balance(totals)
+    tally = course.tally
+    summary = Summary(
+        run=course.run,
+        command="run",
+        file=sheet.file,
+        directory=settings.profile,
+        rows=rows,
+        contacts=contacts,
+        adopted=totals.adopted,
+        operations=operations,
+        calls={action: dict(codes) for action, codes in tally.calls.items()},
+        timing={f"{what}_seconds": tally.seconds(what) for what in ("stage", "submit", "add")},
+        deferrals=waits(totals, {deferral.kind: deferral for deferral in deferrals}, settings.day_zone),
+        stopped={"code": course.stopped.code, "message": course.stopped.message} if course.stopped else None,
+        signal=course.signal,
+        lease_lost=lease_lost,
+    )
+    await _close(course.desk, course, summary)
+    return summary
+
+
+async def _close(desk: Desk, course: Course, summary: Summary) -> None:
+    printed = json.dumps(summary.as_json(), ensure_ascii=False)
+    ended = course.clock.now()
+    await desk.do(
+        lambda ledger: ledger.finish_run(course.run, ended_at=ended, exit_code=summary.exit_code, totals=printed)
+    )

@@ -1,0 +1,60 @@
+"""Status: what the ledger holds, what waits and until when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from importer.jobs.stores import existing
+from importer.ledger.port import DirectoryStatus
+from importer.model.clock import iso
+from importer.report.summary import balance
+from importer.settings import Settings, load
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The ledger's directories, each with its totals."""
+
+    ledger: str
+    directories: tuple[DirectoryStatus, ...]
+    day_zone: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "command": "status",
+            "ledger": self.ledger,
+            "directories": [_told(directory, self.day_zone) for directory in self.directories],
+            "exit_code": 0,
+        }
+
+
+def status(settings: Settings | None = None) -> Standing:
+    """Raises `FixLedger` when there is no ledger."""
+    settings = settings or load()
+    with existing(settings) as ledger:
+        return Standing(settings.ledger, tuple(ledger.status()), settings.day_zone)
+
+
+def _told(directory: DirectoryStatus, zone: str) -> dict[str, Any]:
+    rows, contacts, operations = balance(directory.totals)
+    lease = directory.lease
+    return {
+        "profile": directory.profile,
+        "endpoint": directory.endpoint,
+        "files": list(directory.files),
+        "rows": rows,
+        "contacts": contacts,
+        "adopted": directory.totals.adopted,
+        "operations": operations,
+        "deferrals": [
+            {
+                "operation": wait.kind.value,
+                "count": operations.get(wait.kind.value, {}).get("pending", 0),
+                "reason": wait.reason,
+                "until": iso(wait.until, zone),
+            }
+            for wait in directory.deferrals
+        ],
+        "lease": {"owner": lease.owner, "until": iso(lease.expires_at, zone)} if lease else None,
+        "last_run": directory.last_run,
+    }

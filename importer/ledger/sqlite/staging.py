@@ -1,0 +1,230 @@
+"""A file's rows, written down in place of those of its last version; columns all the way, no row objects."""
+
+from collections.abc import Iterable
+
+import apsw
+import polars as pl
+
+from importer.ledger.port import KNOWN, Lease, Staging
+from importer.ledger.sqlite.frames import contacts, frame
+from importer.ledger.sqlite.leases import fence, milliseconds
+from importer.model.contact import FIELDS
+
+SHEET = """
+insert into sheets (directory, file, sheet, digest, options, clashes, rejected, duplicate, accepted, run, staged_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (directory, file) do update
+set sheet = excluded.sheet, digest = excluded.digest, options = excluded.options, clashes = excluded.clashes,
+    rejected = excluded.rejected, duplicate = excluded.duplicate, accepted = excluded.accepted,
+    run = excluded.run, staged_at = excluded.staged_at
+returning id"""
+
+FORMER = "select contact from rows where sheet = ? and place = 'accepted'"
+PENDING = """
+select contact, id, kind, rank, tries, doubts, exists (select 1 from attempts a where a.operation = o.id) as tried
+from operations o
+where directory = ? and status = 'pending'
+  and kind in ('add', 'send_email_verification', 'send_phone_verification', 'update', 'delete')"""
+PENDING_SCHEMA = {
+    "contact": pl.Int64(),
+    "operation": pl.Int64(),
+    "kind": pl.String(),
+    "rank": pl.Int64(),
+    "tries": pl.Int64(),
+    "doubts": pl.Int64(),
+    "tried": pl.Int64(),
+}
+
+LAST = "select coalesce(max(id), 0) from contacts"
+COUNT = "select count(*) from contacts"
+KEYS = "create unique index contacts_by_key on contacts (directory, key)"
+NEW_CONTACT = """
+insert into contacts (id, key, name, email_address, phone_number, title, message_types, directory, state, updated_at)
+values (?, ?, ?, ?, ?, ?, ?, {directory}, 'waiting', {now})"""
+NEW_ADDS = """
+insert into operations (directory, contact, kind, status, rank, updated_at)
+select directory, id, 'add', 'pending', id - ? + ?, updated_at from contacts where id > ? order by id"""
+NEW_ADD = """
+insert into operations (contact, rank, directory, kind, status, updated_at)
+values (?, ?, {directory}, 'add', 'pending', {now})"""
+TAKE = """
+update contacts
+set name = ?2, email_address = ?3, phone_number = ?4, title = ?5, message_types = ?6,
+    state = 'waiting', adopted = 0, updated_at = {now}
+where id = ?1 and (state, name, email_address, phone_number, title, message_types)
+    is not ('waiting', ?2, ?3, ?4, ?5, ?6)"""
+RANK = "update operations set rank = ? where id = ?"
+COUNTED = "insert into tallies values (?, ?, ?, ?) on conflict do update set n = n + excluded.n"
+
+FORGET = "delete from rows where sheet = ?"
+ROW = "insert into rows (line, contact, cells, findings, sheet, place) values (?, ?, ?, ?, {sheet}, '{place}')"
+
+ASKED = """
+select distinct contact from rows join sheets on sheets.id = rows.sheet
+where sheets.directory = ? and place = 'accepted' and contact in (select value from json_each(?))"""
+UNLINK = """
+update rows set contact = null
+where sheet in (select id from sheets where directory = ?) and contact in (select value from json_each(?))
+  and not exists (select 1 from contacts where id = rows.contact)"""
+DROP_ADDS = "delete from operations where status = 'pending' and contact in (select value from json_each(?))"
+RESTORE = """
+update contacts
+set state = (
+    select iif(kind = 'delete' and status = 'done', 'deleted', 'failed')
+    from operations where contact = contacts.id order by operations.id desc limit 1)
+where id in (select value from json_each(?)) and exists (select 1 from operations where contact = contacts.id)"""
+DROP_CONTACTS = "delete from contacts where state = 'waiting' and id in (select value from json_each(?))"
+
+ASKING = """
+select rows.contact, sheets.file, rows.line from rows join sheets on sheets.id = rows.sheet
+where sheets.directory = ? and rows.place = 'accepted' order by sheets.staged_at, sheets.id, rows.line"""
+
+SLICE = 20_000  # rows turned into Python values at once
+
+
+def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
+    columns = [name for name in KNOWN if name not in ("contact", "file", "line")]
+    held = contacts(c, directory, columns)
+    asking = frame(c, ASKING, (directory,), {"contact": pl.Int64(), "file": pl.String(), "line": pl.Int64()})
+    newest = asking.unique("contact", keep="last", maintain_order=True)
+    return held.join(newest, on="contact", how="left", maintain_order="left").select(*KNOWN)
+
+
+def stage(c: apsw.Connection, lease: Lease, run: str, staging: Staging, *, now: float) -> int:
+    fence(c, lease)
+    if staging.contacts["key"].is_duplicated().any():
+        raise ValueError("a contact is asked for by more than one accepted row")
+    return _Stage(c, lease.directory, milliseconds(now)).write(run, staging)
+
+
+class _Stage:
+    """One staging: a directory at a moment."""
+
+    def __init__(self, c: apsw.Connection, directory: int, now: int) -> None:
+        self._c = c
+        self._directory = directory
+        self._now = now
+
+    def write(self, run: str, staging: Staging) -> int:
+        sheet = self._sheet(run, staging)
+        former = frame(self._c, FORMER, (sheet,), {"contact": pl.Int64()})
+        held = self._held()
+        asked = self._asked(staging.contacts, held, sheet)
+        self._add(asked.filter(pl.col("fresh")))
+        self._take(asked.filter(~pl.col("fresh")))
+        self._rows(sheet, asked, staging)
+        if not former.is_empty():
+            self._withdraw(former.join(asked, on="contact", how="anti"), held)
+        return sheet
+
+    def _sheet(self, run: str, staging: Staging) -> int:
+        counts = (staging.rejected.height, staging.duplicates.height, staging.contacts.height)
+        head = (self._directory, staging.file, staging.sheet, staging.digest, staging.options, staging.clashes)
+        return int(self._c.execute(SHEET, (*head, *counts, run, self._now)).get)
+
+    def _held(self) -> pl.DataFrame:
+        """The directory's contacts: contact, key, state, and where one is pending: operation, kind, rank, untried,
+        undoubted."""
+        pending = frame(self._c, PENDING, (self._directory,), PENDING_SCHEMA).select(
+            "contact",
+            "operation",
+            "kind",
+            "rank",
+            untried=(pl.col("tries") == 0) & (pl.col("tried") == 0),
+            undoubted=pl.col("doubts") == 0,
+        )
+        held = contacts(self._c, self._directory, ("key", "state"))
+        return held.join(pending.unique("contact", keep="first"), on="contact", how="left")
+
+    def _asked(self, rows: pl.DataFrame, held: pl.DataFrame, sheet: int) -> pl.DataFrame:
+        """Each accepted row with its contact's number, its turn, and what the ledger holds of it."""
+        last = int(self._c.execute(LAST).get)
+        numbered = rows.select(
+            "line", "key", *FIELDS, "cells", "findings", turn=(sheet << 32) + pl.int_range(1, pl.len() + 1)
+        )
+        found = numbered.join(held, on="key", how="left", maintain_order="left")
+        fresh = pl.col("contact").is_null()
+        return found.with_columns(
+            pl.when(fresh).then(last + fresh.cum_sum()).otherwise("contact").alias("contact"), fresh=fresh
+        )
+
+    def _add(self, fresh: pl.DataFrame) -> None:
+        """New contacts, each with a pending add. Many at once go in before their index, which is then built sorted."""
+        if fresh.is_empty():
+            return
+        last = int(fresh["contact"][0]) - 1
+        many = fresh.height > int(self._c.execute(COUNT).get)
+        if many:
+            self._c.execute("drop index contacts_by_key")
+        self._each(NEW_CONTACT, fresh.select("contact", "key", *FIELDS))
+        if many:
+            self._c.execute(KEYS)
+        turns = fresh["turn"]
+        if turns[-1] - turns[0] == fresh.height - 1:  # in one piece, as in a file that is new
+            self._c.execute(NEW_ADDS, (last + 1, int(turns[0]), last))
+        else:
+            self._each(NEW_ADD, fresh.select("contact", "turn"))
+        self._count("contact", "waiting", fresh.height)
+        self._count("add", "pending", fresh.height)
+
+    def _take(self, known: pl.DataFrame) -> None:
+        """Contacts that wait, failed or were deleted take the row's values and wait; the others keep their own."""
+        ended = pl.col("state").is_in(["failed", "deleted"])
+        waits = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & pl.col("undoubted")
+        self._each(TAKE, known.filter(ended | waits).select("contact", *FIELDS))
+        again = known.filter(ended & (pl.col("kind") != "add").fill_null(value=True))
+        self._each(NEW_ADD, again.select("contact", "turn"))
+        self._count("add", "pending", again.height)
+        self._each(RANK, known.filter(pl.col("rank") != pl.col("turn")).select("turn", "operation"))
+
+    def _rows(self, sheet: int, asked: pl.DataFrame, staging: Staging) -> None:
+        self._c.execute(FORGET, (sheet,))
+        twins = staging.duplicates.select("line", "key", "cells", "findings")
+        if not twins.is_empty():
+            held = contacts(self._c, self._directory, ("key",))
+            twins = twins.join(held, on="key", how="left", maintain_order="left")
+        else:
+            twins = twins.with_columns(contact=pl.lit(None, pl.Int64))
+        places = {
+            "accepted": asked,
+            "rejected": staging.rejected.with_columns(contact=pl.lit(None, pl.Int64)),
+            "duplicate": twins,
+        }
+        for place, rows in places.items():
+            self._each(ROW.format(sheet=sheet, place=place), rows.select("line", "contact", "cells", "findings"))
+
+    def _withdraw(self, left: pl.DataFrame, held: pl.DataFrame) -> None:
+        """Contacts whose add was never tried and whom no row asks for any more were a plan only: it is dropped.
+
+        One that failed or was deleted before it waited again is so again.
+        """
+        untried = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & pl.col("untried")
+        left = left.join(held.filter(untried), on="contact", how="semi")
+        if left.is_empty():
+            return
+        asked = frame(self._c, ASKED, (self._directory, _json(left)), {"contact": pl.Int64()})
+        left = left.join(asked, on="contact", how="anti")
+        numbers = _json(left)
+        self._c.execute(DROP_ADDS, (numbers,))
+        self._count("add", "pending", -self._c.changes())
+        self._c.execute(RESTORE, (numbers,))
+        self._c.execute(DROP_CONTACTS, (numbers,))
+        self._count("contact", "waiting", -self._c.changes())
+        self._c.execute(UNLINK, (self._directory, numbers))
+
+    def _each(self, statement: str, rows: pl.DataFrame) -> None:
+        """The statement for every row; directory and moment are written into it, for they cost time a row."""
+        if not rows.is_empty():
+            self._c.executemany(statement.format(directory=self._directory, now=self._now), _tuples(rows))
+
+    def _count(self, what: str, word: str, n: int) -> None:
+        if n:
+            self._c.execute(COUNTED, (self._directory, what, word, n))
+
+
+def _tuples(rows: pl.DataFrame) -> Iterable[tuple[str | int | None, ...]]:
+    return rows.iter_rows(buffer_size=SLICE)
+
+
+def _json(contacts: pl.DataFrame) -> str:
+    return "[" + ",".join(map(str, contacts["contact"].to_list())) + "]"

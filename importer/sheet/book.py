@@ -1,0 +1,117 @@
+"""What the parser does not tell about a workbook: hidden sheets and rows, merged cells, and cells of other kinds.
+
+Of no XML part more is read than its tags, by pattern; a document type, which could define entities, is refused.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+MARKS_MAX = 2_000_000  # cells of other kinds that are told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A cell that is no text and no plain number: row and column from 0.
+
+    ``kind`` is error, date, boolean, formula (one without a value) or long (a number of 16 digits or more).
+    """
+
+    row: int
+    column: int
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Details:
+    """Of one sheet: rows from 0 that are hidden as ranges (first, last), merged ranges (top, left, bottom, right)."""
+
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    def hide(self, first: int, last: int) -> None:
+        """Add rows to the hidden ones, which come in order."""
+        if self.hidden and self.hidden[-1][1] + 1 == first:
+            self.hidden[-1] = (self.hidden[-1][0], last)
+        else:
+            self.hidden.append((first, last))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, the marks in columns."""
+        marks = self.marks[:MARKS_MAX]
+        return {
+            "hidden_rows": self.hidden,
+            "merged": self.merged,
+            "marks": {
+                "row": [mark.row for mark in marks],
+                "position": [mark.column for mark in marks],
+                "kind": [mark.kind for mark in marks],
+                "text": [mark.text for mark in marks],
+            },
+        }
+
+
+class Book(Protocol):
+    """A look into a workbook of one format."""
+
+    @property
+    def hidden_sheets(self) -> set[str]: ...
+
+    def details(self, name: str, long: list[tuple[int, int]]) -> Details:
+        """Of one sheet; ``long`` are cells that show 16 digits or more, whatever their kind."""
+
+
+class Unknown:
+    """A workbook of which nothing more is known than its cells."""
+
+    hidden_sheets: set[str] = set()  # noqa: RUF012 - never changed
+
+    def details(self, name: str, long: list[tuple[int, int]]) -> Details:  # noqa: ARG002 - the protocol's
+        return Details()
+
+
+class Damaged(Exception):
+    """A part of the workbook defines entities, or is not what it should be."""
+
+
+class Zip:
+    """The parts of a zipped workbook, by their paths without letter case."""
+
+    def __init__(self, data: bytes) -> None:
+        self._zip = zipfile.ZipFile(io.BytesIO(data))
+        self._names = {info.filename.replace("\\", "/").lstrip("/").lower(): info for info in self._zip.infolist()}
+
+    def read(self, name: str) -> bytes:
+        """A part, empty when there is none. Raises `Damaged` for one that defines entities."""
+        info = self._names.get(name.lower())
+        if info is None:
+            return b""
+        try:
+            data = self._zip.read(info)
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError, ValueError) as error:
+            raise Damaged(name) from error
+        if name.endswith((".xml", ".rels")):
+            if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                data = data.decode("utf-16", errors="replace").encode()
+            if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+                raise Damaged(name)
+        return data
+
+    def xml_parts(self, start: str) -> list[str]:
+        return [name for name in self._names if name.startswith(start) and name.endswith(".xml")]
+
+
+def look(data: bytes, kind: str) -> Book:
+    """Open the parts of a workbook that say more than its cells. Raises `Damaged`."""
+    if kind == "xlsx":
+        from importer.sheet.xlsx import Xlsx
+
+        return Xlsx(Zip(data))
+    if kind == "ods":
+        from importer.sheet.ods import Ods
+
+        return Ods(Zip(data))
+    return Unknown()

@@ -1,0 +1,165 @@
+"""Delimited text to a grid: polars for whole columns, record by record only where the text needs it."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import polars as pl
+
+from importer.model.errors import FixFile
+from importer.sheet import faults
+from importer.sheet.dialect import Dialect, Unclosed, lines_of, records
+from importer.sheet.grid import Grid
+from importer.sheet.layout import filled
+
+CHUNK = 50_000  # records made into columns at a time
+WIDE = 40  # columns up to which one pattern for a whole line is a small program
+QUOTED = '"[^"]*"'
+COUNTS = {"fields": pl.UInt32, "text": pl.String}
+
+
+def grid(text: bytes, dialect: Dialect, file: str) -> Grid:
+    """The rows below the header. Raises `FixFile` for a quote that is never closed."""
+    quick = _columns(text, dialect)
+    if quick is not None:
+        return quick
+    slow = _records(text, dialect, file)
+    if any(not part.is_empty() for part in slow.findings) and b"\\" + dialect.delimiter.encode() in text:
+        escaped = _records(text, dialect, file, escape=True)
+        if all(part.is_empty() for part in escaped.findings):
+            note = faults.found(faults.ESCAPES, "a backslash before a delimiter was read as part of the field")
+            return Grid(escaped.header, escaped.frame, escaped.lines, [faults.frame([note])])
+    return slow
+
+
+def _columns(text: bytes, dialect: Dialect) -> Grid | None:
+    """The whole text at once, where each record is a line; ``None`` where one may not be."""
+    header = dialect.header
+    if dialect.header_end != header.line or b"\x01" in text:
+        return None
+    raw = _raw(text, header.line)
+    quoted = b'"' in text
+    even = _even(raw, dialect, quoted=quoted)
+    if quoted and not even and not _regular(raw, dialect.delimiter):
+        return None
+    try:
+        frame = _parse(text, dialect, quoted=quoted)
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != len(raw):
+        return None
+    lines = pl.int_range(header.line + 1, header.line + 1 + len(raw), dtype=pl.UInt32, eager=True)
+    if even:
+        return Grid(header, frame, lines, [])
+    ragged = _uneven(raw, dialect, quoted=quoted)
+    if b"\\" in text and not ragged.is_empty():
+        return None
+    return Grid(header, frame, lines, [_ragged(ragged.with_columns(line=pl.col("row") + header.line + 1), dialect)])
+
+
+def _parse(text: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
+    """The header is read as the first row, so that polars learns the width from it, and dropped."""
+    frame = pl.read_csv(
+        text,
+        has_header=False,
+        skip_lines=dialect.header.line - 1,
+        separator=dialect.delimiter,
+        quote_char='"' if quoted else None,
+        schema={str(index): pl.String for index in range(dialect.header.width)},
+        empty_string_is_null=False,
+        truncate_ragged_lines=True,
+        infer_schema=False,
+    )
+    return frame.slice(1).with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _raw(text: bytes, skip: int) -> pl.Series:
+    """The lines of the text as they are."""
+    return pl.read_csv(
+        text, has_header=False, skip_lines=skip, separator="\x01", quote_char=None, schema={"line": pl.String},
+        empty_string_is_null=False, truncate_ragged_lines=True, infer_schema=False,
+    )["line"]  # fmt: skip
+
+
+def _regular(raw: pl.Series, delimiter: str) -> bool:
+    """Whether quotes are only where they belong and none holds a line break, so that a line is a record."""
+    field, mark = _field(delimiter)
+    return bool(raw.str.contains(f"^{field}(?:{mark}{field})*$").all())
+
+
+def _field(delimiter: str) -> tuple[str, str]:
+    mark = f"\\x{ord(delimiter):02x}"
+    return f'(?:[^"{mark}]*|"(?:[^"]|"")*")', mark
+
+
+def _even(raw: pl.Series, dialect: Dialect, *, quoted: bool) -> bool:
+    """Whether every line is a record of as many fields as the header, blank lines being none."""
+    width = dialect.header.width
+    if not quoted:
+        return bool((raw.str.count_matches(dialect.delimiter, literal=True) == width - 1).all())
+    if width > WIDE:
+        return False
+    field, mark = _field(dialect.delimiter)
+    return bool(raw.str.contains(f"^{field}(?:{mark}{field}){{{width - 1}}}$").all())
+
+
+def _uneven(raw: pl.Series, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
+    """Rows with too few or too many fields; blank fields at the end are not too many, and blank rows not too few."""
+    lines = pl.DataFrame({"text": raw}).with_row_index("row")
+    bare = pl.col("text").str.replace_all(QUOTED, "") if quoted else pl.col("text")
+    mark = dialect.delimiter
+    # Only blank fields may be cut off at the end: a quoted last field leaves nothing in the bare text, but is none.
+    cut = pl.when(pl.col("text").str.ends_with('"')).then(bare).otherwise(bare.str.strip_chars_end(mark + " "))
+    counts = lines.with_columns(
+        fields=bare.str.count_matches(mark, literal=True) + 1, most=cut.str.count_matches(mark, literal=True) + 1
+    )
+    header = dialect.header
+    uneven = (pl.col("fields") < header.least) | (pl.col("most") > header.width)
+    blank = pl.col("text").str.strip_chars(mark + " ") == ""
+    return counts.filter(uneven & ~blank).select("row", "fields", "text")
+
+
+def _ragged(rows: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    header = dialect.header
+    wanted = header.width if header.width == header.least else f"{header.least} to {header.width}"
+    return faults.rows(
+        faults.RAGGED,
+        rows.with_columns(value=pl.col("text").str.slice(0, 500)),
+        message=pl.format("the row has {} fields, the header {}", pl.col("fields"), pl.lit(str(wanted))),
+        hint=f"Add or remove a delimiter ({_shown(dialect.delimiter)}), or put quotes around a field that holds one.",
+    )
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "tab", " ": "space"}.get(delimiter, delimiter)
+
+
+def _records(text: bytes, dialect: Dialect, file: str, *, escape: bool = False) -> Grid:
+    """Record by record, for line breaks inside quotes and quotes that stand where none should."""
+    frames: list[pl.DataFrame] = []
+    lines: list[int] = []
+    ragged: list[tuple[int, int, int, str]] = []
+    width, least = dialect.header.width, dialect.header.least
+    found = records(lines_of(text, dialect.header_end), dialect.delimiter, dialect.header_end + 1, escape=escape)
+    try:
+        while chunk := list(islice(found, CHUNK)):
+            for line, _, cells in chunk:
+                if len(cells) != width and (len(cells) < least or filled(cells) > width) and filled(cells):
+                    ragged.append((len(lines), line, len(cells), dialect.delimiter.join(cells)))
+                lines.append(line)
+            frames.append(_frame((cells for _, _, cells in chunk), width))
+    except Unclosed as error:
+        raise FixFile(
+            f"{file}: line {error.line} opens a quote that is never closed",
+            hint='Close it, or double it ("") where it belongs to the text.',
+        ) from None
+    schema = {"row": pl.UInt32, "line": pl.UInt32, **COUNTS}
+    uneven = pl.DataFrame(ragged, schema=schema, orient="row")
+    frame = pl.concat(frames) if frames else _frame(iter(()), width)
+    return Grid(dialect.header, frame, pl.Series(lines, dtype=pl.UInt32), [_ragged(uneven, dialect)])
+
+
+def _frame(rows: Iterator[list[str]], width: int) -> pl.DataFrame:
+    blank: list[str | None] = [None] * width
+    padded = [[cell or None for cell in cells[:width]] + blank[len(cells) :] for cells in rows]
+    columns = list(zip(*padded, strict=True)) if padded else [()] * width
+    return pl.DataFrame({str(index): pl.Series(columns[index], dtype=pl.String) for index in range(width)})

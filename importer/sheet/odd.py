@@ -1,0 +1,106 @@
+"""Rows that are no records: totals, the header once more, and a second table below the first."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from importer.model.finding import Finding
+from importer.sheet import faults
+from importer.sheet.columns import hits, key
+
+TOTALS = re.compile(
+    r"\s*(?:(?:grand\s+|sub-?\s?)?totals?|sum)\s*[:：=]?\s*[\d.,]*\s*|\s*(?:合计|总计|小计|共计|合計|總計|小計|共計).{0,12}",
+    re.IGNORECASE,
+)
+EDGES_MAX = 10_000  # rows beside blank ones that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Findings of rows, notes on the file, and the rows to leave out."""
+
+    findings: list[pl.DataFrame]
+    notes: list[Finding]
+    drop: list[int]
+
+
+def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: Collection[str]) -> Odd:
+    """Look at the rows beside blank ones, at the last ones, and at those that begin as the header does.
+
+    ``frame`` has the column "line" beside the cells, whose order is that of ``headers``.
+    """
+    starts, ends = _edges(blank)
+    cells = frame.drop("line")
+    lines = frame["line"]
+    repeated = [row for row in _like(cells, headers) if _same(cells.row(row), headers)]
+    second = _second(cells, sorted({*starts, *_like(cells, headers)} - set(repeated)), known)
+    totals = [row for row in ends if (second is None or row < second) and _is_total(cells.row(row))]
+    findings = [_total(lines, cells, totals)]
+    if second is not None:
+        findings.append(_below(lines, blank, second))
+    notes = [_again(lines, repeated)] if repeated else []
+    return Odd(findings, notes, repeated)
+
+
+def _edges(blank: pl.Series) -> tuple[list[int], list[int]]:
+    """Filled rows after a blank one, and filled rows before a blank one or at the end."""
+    height = len(blank)
+    filled = ~blank
+    last = filled.arg_true().tail(3).to_list()
+    if not blank.any():
+        return [], last
+    starts = (filled & blank.shift(1, fill_value=False)).arg_true().head(EDGES_MAX)
+    ends = (filled & blank.shift(-1, fill_value=True)).arg_true().head(EDGES_MAX)
+    return starts.to_list() if height else [], sorted({*ends.to_list(), *last})
+
+
+def _like(cells: pl.DataFrame, headers: Sequence[str]) -> list[int]:
+    named = next((index for index, header in enumerate(headers) if header.strip()), None)
+    if named is None or not cells.height:
+        return []
+    return (cells.to_series(named) == headers[named]).fill_null(value=False).arg_true().to_list()
+
+
+def _same(row: tuple[str | None, ...], headers: Sequence[str]) -> bool:
+    return len(headers) > 1 and all(key(cell or "") == key(header) for cell, header in zip(row, headers, strict=True))
+
+
+def _second(cells: pl.DataFrame, candidates: Sequence[int], known: Collection[str]) -> int | None:
+    """The first row that names two or more columns, though it is not the header."""
+    return next((row for row in candidates if hits([c or "" for c in cells.row(row)], known) >= 2), None)
+
+
+def _is_total(row: tuple[str | None, ...]) -> bool:
+    filled = [cell for cell in row if cell and cell.strip()]
+    return bool(filled) and bool(TOTALS.fullmatch(filled[0])) and not any("@" in cell for cell in filled)
+
+
+def _total(lines: pl.Series, cells: pl.DataFrame, totals: Sequence[int]) -> pl.DataFrame:
+    values = [next((cell for cell in cells.row(row) if cell), None) for row in totals]
+    found = pl.DataFrame(
+        {"row": totals, "line": [lines[row] for row in totals], "value": values},
+        schema={"row": pl.UInt32, "line": pl.UInt32, "value": pl.String},
+    )
+    return faults.rows(
+        faults.TOTALS, found, message="this looks like a row of totals, not a record", hint="Delete the row."
+    )
+
+
+def _below(lines: pl.Series, blank: pl.Series, first: int) -> pl.DataFrame:
+    places = pl.int_range(first, len(lines), dtype=pl.UInt32, eager=True).filter(~blank[first:])
+    found = pl.DataFrame({"row": places, "line": lines.gather(places)})
+    return faults.rows(
+        faults.SECOND_TABLE,
+        found,
+        message=f"line {lines[first]} begins a second table with columns of its own",
+        hint="Put the second table into a sheet or file of its own.",
+    )
+
+
+def _again(lines: pl.Series, repeated: Sequence[int]) -> Finding:
+    shown = ", ".join(str(lines[row]) for row in repeated[:5]) + (", …" if len(repeated) > 5 else "")
+    return faults.found(
+        faults.REPEATED_HEADER, f"the header stands in the sheet again and was left out there: line {shown}"
+    )

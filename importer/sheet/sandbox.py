@@ -1,0 +1,90 @@
+"""Runs the workbook parser in a child process with a memory and a time limit, whatever becomes of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from importer.model.errors import FixFile
+
+MEMORY = 700 << 20  # bytes of address space for a small file; a larger one gets more
+PER_BYTE = 8  # of address space for each byte of the decompressed workbook
+SECONDS = 7  # of processor time for a small file
+PACE = 4 << 20  # bytes a second that even a slow machine parses
+GRACE = 2  # seconds on the clock beyond the processor's
+
+SMALLER = "Delete empty rows and columns beyond the data, or save the sheet as CSV."
+ANEW = "Open it in the program that made it and save it as .xlsx or CSV."
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from importer.sheet import worker; worker.main(int(sys.argv[2]), int(sys.argv[3]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the child found: ``head`` as JSON, and the cells of each column that has any, as bytes."""
+
+    head: dict[str, Any]
+    columns: list[list[bytes]]
+
+
+def parse(data: bytes, request: dict[str, Any], *, file: str, expanded: int) -> Answer:
+    """Parse a workbook apart. Raises `FixFile` when the parser refuses it, breaks, or takes too much."""
+    seconds = SECONDS + expanded // PACE
+    memory = MEMORY + PER_BYTE * expanded
+    command = [sys.executable, "-I", "-S", "-c", START, json.dumps(sys.path), str(memory), str(seconds)]
+    order = json.dumps(request).encode()
+    try:
+        child = subprocess.run(  # noqa: S603 - our own interpreter and our own code
+            command, input=len(order).to_bytes(8, "big") + order + data, capture_output=True, check=False,
+            timeout=seconds + GRACE, env=_environment(),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _slow(file) from None
+    except OSError as error:
+        raise FixFile(f"{file}: no process could be started to read it: {error.strerror}") from None
+    return _answer(child, file)
+
+
+def _environment() -> dict[str, str]:
+    """The child needs to find itself and nothing else; least of all credentials."""
+    kept = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP")
+    known = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**known, "MALLOC_ARENA_MAX": "1", "RUST_BACKTRACE": "0", "RAYON_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+
+
+def _slow(file: str) -> FixFile:
+    return FixFile(f"{file}: takes too long to read", hint=SMALLER)
+
+
+def _answer(child: subprocess.CompletedProcess[bytes], file: str) -> Answer:
+    out = child.stdout
+    if child.returncode == -getattr(signal, "SIGXCPU", 24):
+        raise _slow(file)
+    if child.returncode or len(out) < 8:
+        if b"memory" in child.stderr or child.returncode == -signal.SIGKILL:
+            raise FixFile(f"{file}: needs more memory than a spreadsheet of its size should", hint=SMALLER)
+        raise FixFile(f"{file}: cannot be read as a workbook; the parser broke on it", hint=ANEW)
+    size = int.from_bytes(out[:8], "big")
+    head = json.loads(out[8 : 8 + size])
+    if "error" in head:
+        raise FixFile(f"{file}: {head['error']}", hint=head["hint"])
+    return Answer(head, list(_columns(memoryview(out)[8 + size :], head["sizes"])))
+
+
+def _columns(buffer: memoryview, sizes: list[tuple[int, int]]) -> Any:
+    """The cells of each column; a blank cell is an empty one."""
+    place = 0
+    for offsets_size, text_size in sizes:
+        offsets = array("i")
+        offsets.frombytes(buffer[place : place + offsets_size])
+        place += offsets_size
+        text = bytes(buffer[place : place + text_size])
+        place += text_size
+        yield [text[start:end] for start, end in pairwise(offsets)]

@@ -1,0 +1,153 @@
+"""What the lanes of one run share: the caller, the lease, the pace, the tally, and the word to stop."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from importer.directory import Caller, Parameters
+from importer.ledger.port import Change, Lease, Ledger
+from importer.model.clock import Clock
+from importer.model.operation import Answer, Kind, Outcome
+
+T = TypeVar("T")
+GROUP = 256  # changes written down at once
+
+GOOD = (Outcome.DONE, Outcome.ROW, Outcome.LOOK, Outcome.FULL, Outcome.DAILY)
+
+
+class Halted(Exception):
+    """The run is stopping: what has not started is put back."""
+
+
+class Desk(Protocol):
+    """Where the ledger is asked: `Scribe`, or its inline kin in simulations."""
+
+    async def do(self, verb: Callable[[Ledger], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ended before its work was done: the API's code, or a word of ours, and what it means."""
+
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this run has done so far; calls by operation and code, and when things began and ended (in ticks)."""
+
+    calls: dict[str, Counter[str]] = field(default_factory=dict)
+    planned: Counter[Kind] = field(default_factory=Counter)
+    done: Counter[Kind] = field(default_factory=Counter)
+    adopted: int = 0
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def span(self, what: str, start: float, end: float) -> None:
+        known = self.spans.get(what, (start, end))
+        self.spans[what] = (min(known[0], start), max(known[1], end))
+
+    def seconds(self, what: str) -> float:
+        start, end = self.spans.get(what, (0.0, 0.0))
+        return round(end - start, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A caller whose calls are counted, whoever makes them."""
+
+    caller: Caller
+    tally: Tally
+
+    async def call(self, action: str, parameters: Parameters) -> Answer:
+        answer = await self.caller.call(action, parameters)
+        self.tally.calls.setdefault(action, Counter())[answer.code] += 1
+        return answer
+
+
+@dataclass(slots=True)
+class Course:
+    """One run's way through one directory."""
+
+    caller: Caller
+    desk: Desk
+    lease: Lease
+    run: str
+    clock: Clock
+    random: random.Random
+    tally: Tally
+    call_timeout: float
+    give_up_after: float
+    stopping: anyio.Event = field(default_factory=anyio.Event)
+    stopped: Stop | None = None
+    signal: int | None = None  # that asked for the stop
+    last_good: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.last_good = self.clock.ticks()
+
+    def halt(self, stop: Stop | None = None) -> None:
+        """Start no further call; those under way are finished and written down."""
+        self.stopped = self.stopped or stop
+        self.stopping.set()
+
+    @property
+    def halted(self) -> bool:
+        return self.stopping.is_set()
+
+    async def nap(self, seconds: float) -> None:
+        """Sleep, unless the run stops meanwhile: then raise `Halted`."""
+        if self.halted:
+            raise Halted
+        async with anyio.create_task_group() as group:
+
+            async def watch() -> None:
+                await self.stopping.wait()
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
+            await self.clock.sleep(seconds)
+            group.cancel_scope.cancel()
+        if self.halted:
+            raise Halted
+
+    async def call(self, action: str, parameters: Parameters) -> Answer:
+        """One call; silence for too long ends the run."""
+        answer = await self.caller.call(action, parameters)
+        now = self.clock.ticks()
+        if answer.outcome in GOOD:
+            self.last_good = now
+        elif answer.wait is not None:
+            self.last_good += answer.wait  # the server named the wait: obeying it is no silence
+        elif now - self.last_good > self.give_up_after and answer.outcome is not Outcome.STOP:
+            silence = f"no good answer for {now - self.last_good:.0f} s, the last one {answer.code}"
+            self.halt(Stop("NoAnswer", f"{silence}; run again when the directory answers"))
+        return answer
+
+    def may_start(self) -> bool:
+        """Whether the lease outlives a call that starts now."""
+        return not self.halted and self.lease.expires_at - self.clock.now() > self.call_timeout
+
+    async def record(self, changes: MemoryObjectReceiveStream[Change], then: Callable[[], None]) -> None:
+        """Write changes down as they come, as many at once as have come meanwhile; ``then`` after each group."""
+        async with changes:
+            async for first in changes:
+                group = [first, *_waiting(changes)]
+                await self.desk.do(lambda ledger, group=group: ledger.record(self.lease, self.run, group))  # type: ignore[misc]
+                self.tally.span("submit", self.clock.ticks(), self.clock.ticks())
+                then()
+
+
+def _waiting(changes: MemoryObjectReceiveStream[Change]) -> Sequence[Change]:
+    found: list[Change] = []
+    while len(found) < GROUP:
+        try:
+            found.append(changes.receive_nowait())
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            break
+    return found

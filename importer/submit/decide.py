@@ -1,0 +1,98 @@
+"""From the answer to one call to what is written down and what happens next; pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from importer.ledger.port import Change
+from importer.model.operation import Answer, Attempt, Kind, Operation, Outcome, State, Status
+
+RESENDS = 2  # of a mail whose sending was in doubt: each may cost a mail and a unit of the day's limit
+SENDS = (Kind.SEND_EMAIL, Kind.SEND_PHONE)
+
+
+class Next(StrEnum):
+    """What the lane does after an attempt."""
+
+    ON = "on"  # take the next operation
+    AGAIN = "again"  # wait, then try this one again
+    CLOSE = "close"  # no more of this kind for now; the change's reason says why
+    STOP = "stop"  # nothing can succeed: end the run
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The change to write down, and what to do next."""
+
+    change: Change
+    next: Next
+
+
+AFTER_DONE = {Kind.ADD: State.ADDED, Kind.SEND_EMAIL: State.SENT}
+THEN = {Kind.ADD: Kind.SEND_EMAIL}
+CLOSES = {Outcome.FULL: "max-contacts", Outcome.DAILY: "daily-sends"}
+
+
+def decide(operation: Operation, answer: Answer, attempt: Attempt, *, doubts: int) -> Decision:
+    """``doubts``: how many earlier attempts at the operation may have been carried out."""
+    match answer.outcome:
+        case Outcome.DONE:
+            change = _change(
+                operation,
+                attempt,
+                Status.DONE,
+                AFTER_DONE.get(operation.kind),
+                contact_id=contact_id(answer),
+                then=THEN.get(operation.kind),
+            )
+            return Decision(change, Next.ON)
+        case Outcome.ROW:
+            return Decision(_change(operation, attempt, Status.FAILED, State.FAILED), Next.ON)
+        case Outcome.DOUBT | Outcome.LOOK:
+            return Decision(_change(operation, attempt, Status.IN_DOUBT, State.IN_DOUBT), Next.ON)
+        case Outcome.STOP:
+            return Decision(_change(operation, attempt, Status.PENDING), Next.STOP)
+        case Outcome.FULL | Outcome.DAILY:
+            reason = CLOSES[answer.outcome]
+            return Decision(_change(operation, attempt, Status.PENDING, reason=reason), Next.CLOSE)
+        case Outcome.RESEND if answer.sent and operation.kind in SENDS and doubts >= RESENDS:
+            return Decision(_change(operation, attempt, Status.IN_DOUBT, State.IN_DOUBT), Next.ON)
+        case Outcome.CONFLICT | Outcome.THROTTLE | Outcome.RESEND:
+            return Decision(_change(operation, attempt, Status.IN_FLIGHT), Next.AGAIN)
+
+
+def put_back(operation: Operation, *, doubtful: bool = False, reason: str | None = None) -> Change:
+    """A claimed operation that is not under way waits again; one that may have been done waits for a look."""
+    if doubtful:
+        return Change(operation.id, Status.IN_FLIGHT, Status.IN_DOUBT, State.IN_DOUBT, reason=reason)
+    return Change(operation.id, Status.IN_FLIGHT, Status.PENDING, reason=reason)
+
+
+def contact_id(answer: Answer) -> str | None:
+    """The id that a successful add answers with."""
+    contact = (answer.body or {}).get("Contact")
+    found = contact.get("ContactId") if isinstance(contact, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _change(
+    operation: Operation,
+    attempt: Attempt,
+    status: Status,
+    state: State | None = None,
+    *,
+    contact_id: str | None = None,
+    then: Kind | None = None,
+    reason: str | None = None,
+) -> Change:
+    return Change(
+        operation.id,
+        Status.IN_FLIGHT,
+        status,
+        state,
+        attempt,
+        contact_id=contact_id,
+        then=then,
+        code=attempt.code,
+        message=attempt.message or None,
+        reason=reason,
+    )

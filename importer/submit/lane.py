@@ -1,0 +1,234 @@
+"""A lane: one kind of operation on its way from the ledger through calls back into the ledger."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from importer.directory import Parameters
+from importer.ledger.port import Change
+from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
+from importer.submit.course import Course, Halted, Stop
+from importer.submit.decide import SENDS, Decision, Next, decide, put_back
+from importer.submit.pace import Backoff, Pace
+
+WINDOW = 2  # operations claimed ahead for each worker: after a crash each of them is in doubt
+
+
+class _Unspent(Exception):
+    """There is no quota for the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One attempt: what was decided, on what answer, and whether it may have been carried out."""
+
+    decision: Decision
+    answer: Answer
+    doubtful: bool
+
+
+class Quota(Protocol):
+    """What a lane may still use up: places in the directory, or sends of the day."""
+
+    reason: str
+
+    @property
+    def left(self) -> int: ...
+
+    @property
+    def until(self) -> float | None:
+        """When there will be more, in seconds since the epoch; ``None``: unknown."""
+
+    def spend(self) -> bool: ...
+
+    def give_back(self) -> None: ...
+
+    def refused(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Places:
+    """The contacts that the directory still takes."""
+
+    left: int
+    reason: str = "max-contacts"
+    until: float | None = None
+
+    def spend(self) -> bool:
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        return True
+
+    def give_back(self) -> None:
+        self.left += 1
+
+    def refused(self) -> None:
+        self.left = 0
+
+
+def parameters(operation: Operation) -> Parameters:
+    """What the call says; an empty phone number is left out, for the API refuses an empty one."""
+    values = operation.values
+    if operation.kind is Kind.ADD:
+        return {
+            "Name": values.name,
+            "EmailAddress": values.email_address,
+            "PhoneNumber": values.phone_number or None,
+            "Title": values.title,
+            "MessageTypes": values.message_types,
+        }
+    return {"ContactId": operation.contact_id, "EmailAddress": values.email_address}
+
+
+class Lane:
+    """Claims operations of one kind while there is quota, carries them out, hands on what came of it."""
+
+    def __init__(self, kind: Kind, course: Course, pace: Pace, quota: Quota, workers: int) -> None:
+        self.kind = kind
+        self._course = course
+        self._pace = pace
+        self._quota = quota
+        self._workers = workers
+        self._backoff = Backoff(course.random)
+        self._closed = False
+        self._fed = False  # nothing further will come from the lane before
+        self._woken = anyio.Event()
+
+    def wake(self) -> None:
+        """There may be new operations to claim."""
+        self._woken.set()
+
+    def finish(self) -> None:
+        """No new operations will come but those in the ledger now."""
+        self._fed = True
+        self.wake()
+
+    @property
+    def starved(self) -> bool:
+        """Whether the lane ended for want of quota."""
+        return self._closed or self._quota.left == 0
+
+    async def run(self, changes: MemoryObjectSendStream[Change]) -> None:
+        """Until nothing is left that may be done."""
+        send, receive = anyio.create_memory_object_stream[Operation](self._workers)
+        async with changes, anyio.create_task_group() as group:
+            group.start_soon(self._feed, send)
+            with receive:
+                for _ in range(self._workers):
+                    group.start_soon(self._work, receive.clone(), changes)
+
+    async def _feed(self, send: MemoryObjectSendStream[Operation]) -> None:
+        async with send:
+            while not (self._closed or self._course.halted):
+                fed, self._woken = self._fed, anyio.Event()
+                limit = min(WINDOW * self._workers, self._quota.left)
+                operations = await self._claim(limit)
+                for operation in operations:
+                    await send.send(operation)
+                if operations:
+                    continue
+                if fed or limit == 0:
+                    return
+                await self._wait()
+
+    async def _claim(self, limit: int) -> list[Operation]:
+        if limit <= 0:
+            return []
+        course, now = self._course, self._course.clock.now()
+        return await course.desk.do(lambda ledger: ledger.claim(course.lease, self.kind, limit, now=now))
+
+    async def _wait(self) -> None:
+        async with anyio.create_task_group() as group:
+            for event in (self._woken, self._course.stopping):
+                group.start_soon(_first, event, group.cancel_scope.cancel)
+
+    async def _work(
+        self, operations: MemoryObjectReceiveStream[Operation], changes: MemoryObjectSendStream[Change]
+    ) -> None:
+        async with operations:
+            async for operation in operations:
+                await self._carry_out(operation, changes)
+
+    async def _carry_out(self, operation: Operation, changes: MemoryObjectSendStream[Change]) -> None:
+        """Attempts until the operation is decided; the first one pays nothing for the others."""
+        known: list[_Tried] = []
+        doubts = 0
+
+        async def attempt() -> _Tried:
+            nonlocal doubts
+            tried = known.pop() if known else await self._attempt(operation, doubts, changes)
+            doubts += tried.doubtful
+            return tried
+
+        try:
+            known.append(await self._attempt(operation, 0, changes))
+            if known[0].decision.next is Next.AGAIN:
+                await self._again(attempt)
+        except Halted:
+            await changes.send(put_back(operation, doubtful=doubts > 0))
+        except _Unspent:
+            self._closed = True
+            await changes.send(put_back(operation, doubtful=doubts > 0, reason=self._quota.reason))
+
+    async def _again(self, attempt: Callable[[], Awaitable["_Tried"]]) -> None:
+        await AsyncRetrying(
+            retry=retry_if_result(lambda tried: tried.decision.next is Next.AGAIN),
+            wait=self._wait_of,
+            sleep=self._course.nap,
+        )(attempt)
+
+    def _wait_of(self, state: RetryCallState) -> float:
+        assert state.outcome is not None
+        answer: Answer = state.outcome.result().answer
+        seconds = self._backoff.wait(answer, state.attempt_number)
+        if answer.outcome is Outcome.THROTTLE:
+            self._pace.pause.extend(seconds)
+        return seconds
+
+    async def _attempt(self, operation: Operation, doubts: int, changes: MemoryObjectSendStream[Change]) -> "_Tried":
+        """One call, written down. Raises `Halted` or `_Unspent` when there is no time or quota for it.
+
+        ``doubts``: attempts just before this one that may have been carried out.
+        """
+        await self._pace.turn(self.kind)
+        if not self._course.may_start():
+            raise Halted
+        if self._closed or not self._quota.spend():
+            raise _Unspent
+        clock = self._course.clock
+        started, begun = clock.now(), clock.ticks()
+        answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
+        attempt = _attempt_of(operation, answer, started, clock.now())
+        decision = decide(operation, answer, attempt, doubts=operation.doubts + doubts)
+        self._course.tally.done[self.kind] += answer.outcome is Outcome.DONE
+        self._course.tally.span(self.kind, begun, clock.ticks())
+        self._course.tally.span("submit", begun, clock.ticks())
+        self._obey(decision, answer, attempt)
+        await changes.send(decision.change)
+        return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
+
+    def _obey(self, decision: Decision, answer: Answer, attempt: Attempt) -> None:
+        if attempt.outcome not in (Outcome.DONE, Outcome.DOUBT):
+            self._quota.give_back()
+        if decision.next is Next.CLOSE:
+            self._quota.refused()
+            self._closed = True
+        if decision.next is Next.STOP:
+            self._course.halt(Stop(answer.code, answer.message))
+
+
+async def _first(event: anyio.Event, done: Callable[[], None]) -> None:
+    await event.wait()
+    done()
+
+
+def _attempt_of(operation: Operation, answer: Answer, started: float, ended: float) -> Attempt:
+    outcome = answer.outcome
+    if outcome is Outcome.RESEND and answer.sent and operation.kind in SENDS:
+        outcome = Outcome.DOUBT  # sending again is allowed, yet this one may have gone out: it counts
+    return Attempt(operation.id, started, ended, outcome, answer.code, answer.message, answer.status, answer.request_id)

@@ -1,0 +1,139 @@
+"""How fast: a rate for each operation, pauses that everyone obeys, and the day's allowance of sends."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from importer.model.clock import Clock, Day
+from importer.model.operation import Answer, Kind, Outcome
+
+SHARE = 0.9  # of the documented rate: clocks differ, and others may call too
+CONFLICT_WAIT = (0.05, 0.4)  # seconds; another write is a matter of one call's time
+BACKOFF = (0.5, 30.0)  # seconds; first and longest wait after a failure that names none
+THROTTLE_WAIT = 1.0  # seconds, doubled for each throttling in a row
+
+
+class Bucket:
+    """A token bucket that holds one token: calls are spaced evenly, and never faster than ``rate`` a second."""
+
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self.interval = 1 / rate
+        self._clock = clock
+        self._next = -math.inf
+
+    async def take(self) -> None:
+        """Wait for a turn; turns are given in the order of asking."""
+        now = self._clock.ticks()
+        turn = max(now, self._next)
+        self._next = turn + self.interval
+        if turn > now:
+            await self._clock.sleep(turn - now)
+
+
+class Pause:
+    """A stop that the server asked for; it holds every worker of the directory that shares it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = -math.inf
+
+    def extend(self, seconds: float) -> None:
+        self._until = max(self._until, self._clock.ticks() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds, at least 0."""
+        return max(0.0, self._until - self._clock.ticks())
+
+    async def passed(self) -> None:
+        while (left := self.left) > 0:
+            await self._clock.sleep(left)
+
+
+class Allowance:
+    """The sends that the day of ``zone`` still allows: ``limit`` less those sent, or maybe sent, since its midnight.
+
+    ``sent``: what the ledger counts for the day of ``now`` at start. The server's own refusal always wins.
+    """
+
+    reason = "daily-sends"
+
+    def __init__(self, limit: int, zone: str, sent: int, clock: Clock) -> None:
+        self.limit = limit
+        self._zone = zone
+        self._clock = clock
+        self._day = Day.of(clock.now(), zone)
+        self._used = sent
+        self._refused = False
+
+    def _roll(self) -> None:
+        # Only forward: a clock set back must not open a day's sends a second time.
+        if (now := self._clock.now()) >= self._day.end:
+            self._day, self._used, self._refused = Day.of(now, self._zone), 0, False
+
+    @property
+    def left(self) -> int:
+        self._roll()
+        return 0 if self._refused else max(0, self.limit - self._used)
+
+    @property
+    def until(self) -> float:
+        """When the next day begins, in seconds since the epoch."""
+        self._roll()
+        return self._day.end
+
+    def spend(self) -> bool:
+        """Use one send of today if there is one left."""
+        if self.left == 0:
+            return False
+        self._used += 1
+        return True
+
+    def give_back(self) -> None:
+        """A send that surely did not happen costs nothing."""
+        self._used = max(0, self._used - 1)
+
+    def refused(self) -> None:
+        """The server says that the day is used up, whatever was counted here."""
+        self._roll()
+        self._refused = True
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds to wait after an answer that says to try again; ``tries`` counts such answers in a row, from 1."""
+
+    random: random.Random
+
+    def wait(self, answer: Answer, tries: int) -> float:
+        if answer.wait is not None:
+            return answer.wait
+        if answer.outcome is Outcome.CONFLICT:
+            low, high = CONFLICT_WAIT
+            return self.random.uniform(low, high)
+        if answer.outcome is Outcome.THROTTLE:
+            return _doubled(THROTTLE_WAIT, tries) * self.random.uniform(1.0, 1.25)
+        return _doubled(BACKOFF[0], tries) * self.random.uniform(0.75, 1.25)
+
+
+def _doubled(first: float, tries: int) -> float:
+    doublings = min(tries - 1, 16)  # far past the ceiling, and short of an overflow
+    return min(BACKOFF[1], first * 2.0**doublings)
+
+
+class Pace:
+    """The pace of one directory: a bucket for each operation, one pause for all, the day's sends."""
+
+    def __init__(self, calls_per_second: float, allowance: Allowance, clock: Clock) -> None:
+        self._buckets: Mapping[Kind, Bucket] = {kind: Bucket(calls_per_second * SHARE, clock) for kind in Kind}
+        self.pause = Pause(clock)
+        self.allowance = allowance
+
+    async def turn(self, kind: Kind) -> None:
+        """Wait until the next call of this kind may start."""
+        while True:
+            await self.pause.passed()
+            await self._buckets[kind].take()
+            if self.pause.left == 0:
+                return

@@ -1,0 +1,127 @@
+"""What a look at the directory settles: operations in doubt, and pending adds of contacts that are there already."""
+
+from collections.abc import Iterable, Sequence
+
+from importer.directory import Listed
+from importer.ledger.port import Change
+from importer.model.contact import fold
+from importer.model.operation import Kind, Operation, State, Status
+from importer.submit.decide import RESENDS
+
+ALREADY_USED = "InvalidParameter.Name.AlreadyUsed"
+NO_CONTACT = "EntityNotExists.Contact"
+NO_VERIFICATION = "EntityNotExists.Contact.Verification"
+LOOKS = 4  # attempts on a contact that the directory does not know yet, right after it was added
+
+Unsettled = tuple[Operation, Status, str | None]  # the operation, its status, the code of its last attempt
+
+
+class Listing:
+    """The directory as listed at one moment, found by folded name or by id."""
+
+    def __init__(self, contacts: Iterable[Listed]) -> None:
+        self.contacts = tuple(contacts)
+        self._by_id = {contact.contact_id: contact for contact in self.contacts}
+        self._by_key: dict[str, list[Listed]] = {}
+        for contact in self.contacts:
+            self._by_key.setdefault(fold(contact.name), []).append(contact)
+
+    def __len__(self) -> int:
+        return len(self.contacts)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._by_key)
+
+    def named(self, name: str) -> Listed | None:
+        """The contact of that name; of several that differ in letter case only, the one written the same."""
+        found = self._by_key.get(fold(name), [])
+        return next((contact for contact in found if contact.name == name), found[0] if found else None)
+
+    def known(self, contact_id: str | None) -> Listed | None:
+        return self._by_id.get(contact_id or "")
+
+
+def settle(unsettled: Sequence[Unsettled], listing: Listing) -> list[Change]:
+    """The changes that the listing allows; what it cannot settle stays as it is."""
+    changes = (
+        _settle_add(*item, listing) if item[0].kind is Kind.ADD else _settle_send(*item, listing) for item in unsettled
+    )
+    return [change for change in changes if change is not None]
+
+
+def absent(unsettled: Sequence[Unsettled], listing: Listing) -> bool:
+    """Whether an add in doubt is missing from the listing: it may only lag behind, so look again before adding."""
+    return any(
+        status is Status.IN_DOUBT and operation.kind is Kind.ADD and listing.named(operation.values.name) is None
+        for operation, status, _ in unsettled
+    )
+
+
+def _settle_add(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:
+    found = listing.named(operation.values.name)
+    if found is None:
+        return _absent(operation, status, code)
+    if found.email_address.casefold() != operation.values.email_address.casefold():
+        message = (
+            f"the directory has this name with {found.email_address}, the file with {operation.values.email_address}"
+        )
+        return Change(operation.id, status, Status.FAILED, State.FAILED, code="NameTaken", message=message)
+    if found.status == "Deleting":
+        message = "the directory is deleting a contact of this name; run again when it is gone"
+        return Change(operation.id, status, Status.FAILED, State.FAILED, code="Deleting", message=message)
+    active = found.status == "Active"
+    return Change(
+        operation.id,
+        status,
+        Status.DONE,
+        State.VERIFIED if active else State.ADDED,
+        contact_id=found.contact_id,
+        then=None if active else Kind.SEND_EMAIL,
+        adopted=operation.doubts == 0,
+        code="ok",
+    )
+
+
+def _absent(operation: Operation, status: Status, code: str | None) -> Change | None:
+    if status is Status.PENDING:
+        return None
+    if code == ALREADY_USED:
+        # Taken, and yet not listed. After an attempt of ours that may have worked nobody can say whose it is.
+        if operation.doubts:
+            return None
+        message = "the directory says that the name is taken, and does not list it"
+        return Change(operation.id, status, Status.FAILED, State.FAILED, code=code, message=message)
+    return Change(operation.id, status, Status.PENDING, State.WAITING, code=code)
+
+
+def _settle_send(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:
+    if status is Status.PENDING:
+        return None
+    found = listing.known(operation.contact_id)
+    if found is not None and found.email_address.casefold() == operation.values.email_address.casefold():
+        if found.status == "Active":
+            return Change(operation.id, status, Status.DONE, State.VERIFIED, code="ok")
+        if found.status == "Verifying" and code != NO_VERIFICATION:
+            tries = operation.tries if code == NO_CONTACT else 0
+            if tries < LOOKS and operation.doubts <= RESENDS:
+                return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
+            return (
+                None
+                if code != NO_CONTACT
+                else _failed(operation, status, NO_CONTACT, "the directory lists the contact")
+            )
+        return _failed(
+            operation,
+            status,
+            code or found.status,
+            "the directory has no verification waiting for this address",
+        )
+    if code == NO_CONTACT and operation.tries < LOOKS:
+        return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
+    why = "is not in the directory any more" if found is None else "has another address in the directory"
+    return _failed(operation, status, code or NO_CONTACT, f"the contact {why}")
+
+
+def _failed(operation: Operation, status: Status, code: str, message: str) -> Change:
+    return Change(operation.id, status, Status.FAILED, State.FAILED, code=code, message=message)

@@ -1,0 +1,163 @@
+"""Submit: the operations of one directory, from the ledger through the API, until nothing is left that may be done."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import anyio
+
+from importer.directory import Caller, Listed
+from importer.ledger.port import Change, Lease, LeaseLost
+from importer.model.clock import Clock, Day
+from importer.model.operation import Kind, Status
+from importer.submit.course import Course, Desk, Halted, Stop, Tally
+from importer.submit.lane import Lane, Places, Quota
+from importer.submit.pace import Allowance, Pace
+from importer.submit.reconcile import Listing, absent, settle
+
+ROUNDS = 5  # of calls, then a look at what is in doubt
+ADDERS = 1  # adds at a time: the directory refuses concurrent writes
+SENDERS = 4
+AHEAD = 256  # changes on their way to the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the directory allows; names and units as in the settings."""
+
+    max_contacts: int
+    daily_sends: int
+    day_zone: str
+    calls_per_second: float
+    list_lag: float
+    call_timeout: float
+    give_up_after: float
+    lease_ttl: float = 60.0
+    lease_renewal: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run reaches outside itself."""
+
+    caller: Caller
+    desk: Desk
+    look: Callable[[], Awaitable[Sequence[Listed]]]
+    clock: Clock
+    random: random.Random
+    tally: Tally
+
+
+async def start(world: World, lease: Lease, run: str, limits: Limits) -> Course:
+    """The course of a run that holds the lease; what an earlier run left in flight is in doubt from here on."""
+    await world.desk.do(lambda ledger: ledger.recover(lease, now=world.clock.now()))
+    return Course(
+        world.caller,
+        world.desk,
+        lease,
+        run,
+        world.clock,
+        world.random,
+        world.tally,
+        limits.call_timeout,
+        limits.give_up_after,
+    )
+
+
+async def submit(course: Course, world: World, limits: Limits, listed: Sequence[Listed]) -> None:
+    """Carry out what the ledger holds for the lease's directory. ``listed``: the directory as just listed.
+
+    Raises `LeaseLost` when another run took the directory over; everything else ends in the ledger and on ``course``.
+    """
+    pace = await _pace(course, limits)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_keep_lease, course, limits)
+        with suppress(Halted):
+            await _rounds(course, world, limits, pace, Listing(listed))
+        group.cancel_scope.cancel()
+
+
+async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
+    for _ in range(ROUNDS):
+        listing = await _reconcile(course, world, limits, listing)
+        places = Places(max(0, limits.max_contacts - len(listing)))
+        lanes = (
+            Lane(Kind.ADD, course, pace, places, ADDERS),
+            Lane(Kind.SEND_EMAIL, course, pace, pace.allowance, SENDERS),
+        )
+        await _carry_out(course, lanes)
+        await _defer(course, lanes, (places, pace.allowance))
+        if course.halted or not await _doubts(course):
+            return
+        listing = Listing(await world.look())
+    await _reconcile(course, world, limits, listing)
+
+
+async def _pace(course: Course, limits: Limits) -> Pace:
+    since = Day.of(course.clock.now(), limits.day_zone).start
+    sent = await course.desk.do(lambda ledger: ledger.sends_since(course.lease.directory, since))
+    waiting = replace(course.clock, sleep=course.nap)
+    return Pace(limits.calls_per_second, Allowance(limits.daily_sends, limits.day_zone, sent, course.clock), waiting)
+
+
+async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> Listing:
+    """Settle what the listing can settle; the newest listing."""
+    directory = course.lease.directory
+    unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
+    if limits.list_lag and absent(unsettled, listing):
+        await course.nap(limits.list_lag)
+        listing = Listing(await world.look())
+        unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
+    if changes := settle(unsettled, listing):
+        course.tally.adopted += sum(change.adopted for change in changes)
+        await course.desk.do(lambda ledger: ledger.record(course.lease, course.run, changes))
+    return listing
+
+
+async def _doubts(course: Course) -> int:
+    return len(await course.desk.do(lambda ledger: ledger.unsettled(course.lease.directory)))
+
+
+async def _carry_out(course: Course, lanes: tuple[Lane, Lane]) -> None:
+    """Both lanes side by side; what the first one adds wakes the second."""
+    adds, sends = lanes
+    adds.finish()  # all of them are in the ledger already
+    async with anyio.create_task_group() as group:
+        group.start_soon(_recorded, course, sends, sends.wake)
+        await _recorded(course, adds, sends.wake)
+        sends.finish()
+
+
+async def _recorded(course: Course, lane: Lane, then: Callable[[], None]) -> None:
+    """Run a lane until everything that it did is written down."""
+    changes, recorded = anyio.create_memory_object_stream[Change](AHEAD)
+    async with anyio.create_task_group() as group:
+        group.start_soon(course.record, recorded, then)
+        await lane.run(changes)
+
+
+async def _defer(course: Course, lanes: tuple[Lane, ...], quotas: tuple[Quota, ...]) -> None:
+    """Write down which lane ended for want of what, and until when."""
+    for lane, quota in zip(lanes, quotas, strict=True):
+        waiting = await course.desk.do(lambda ledger: ledger.totals(course.lease.directory).operations)
+        pending = waiting.get(lane.kind, {}).get(Status.PENDING, 0)
+        reason = quota.reason if pending and lane.starved else None
+        await course.desk.do(
+            lambda ledger, lane=lane, quota=quota, reason=reason: ledger.defer(  # type: ignore[misc]
+                course.lease, lane.kind, reason, quota.until if reason else None
+            )
+        )
+
+
+async def _keep_lease(course: Course, limits: Limits) -> None:
+    """Renew the lease while the run lasts; losing it ends the run."""
+    while True:
+        await course.clock.sleep(limits.lease_renewal)
+        try:
+            course.lease = await course.desk.do(
+                lambda ledger: ledger.renew(course.lease, now=course.clock.now(), ttl=limits.lease_ttl)
+            )
+        except LeaseLost:
+            course.halt(Stop("LeaseLost", "another run took the directory over"))
+            raise

@@ -1,0 +1,405 @@
+"""The ledger in a SQLite file: what it refuses, what it leaves on disk, what a crash cannot take."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import apsw
+import pytest
+from ledgers import NOON, TTL, Book, added, names, row
+
+from importer.ledger.port import LedgerFailed
+from importer.ledger.scribe import Scribe
+from importer.ledger.sqlite import MEMORY, open_sqlite
+from importer.ledger.sqlite.database import APPLICATION_ID
+from importer.model.errors import FixLedger
+from importer.model.operation import Kind
+
+ROOT = Path(__file__).parents[2]
+
+
+def fill(path):
+    ledger = open_sqlite(path)
+    Book(ledger).stage(row(2, "anna"))
+    ledger.close()
+
+
+def child(code, *arguments, **options):
+    """A Python process that can import what the tests can."""
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": paths},
+        text=True,
+        **options,
+    )
+
+
+# -- the file
+
+
+def test_a_new_ledger_and_its_companions_belong_to_their_owner_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        ledger = open_sqlite(tmp_path / "importer.db")
+        Book(ledger).stage(row(2, "anna"))
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"importer.db": 0o600, "importer.db-wal": 0o600, "importer.db-shm": 0o600}
+    ledger.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["importer.db"]
+
+
+def test_the_file_says_what_it_is(tmp_path):
+    fill(tmp_path / "importer.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "importer.db")) as other:
+        assert other.execute("pragma application_id").fetchone() == (APPLICATION_ID,)
+        assert other.execute("pragma user_version").fetchone() == (1,)
+        assert other.execute("pragma journal_mode").fetchone() == ("wal",)
+        assert other.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert other.execute("pragma foreign_key_check").fetchall() == []
+
+
+def test_every_commit_is_synced_and_references_are_checked(tmp_path):
+    ledger = open_sqlite(tmp_path / "importer.db")
+    connection = ledger._db.connection
+    assert connection.pragma("synchronous") == 2
+    with pytest.raises(apsw.ConstraintError):
+        connection.execute("insert into deferrals values (99, 'add', 'x', null)")
+    ledger.close()
+
+
+def test_a_ledger_in_memory_leaves_no_file(tmp_path):
+    with contextlib.chdir(tmp_path):
+        ledger = open_sqlite(MEMORY)
+        book = Book(ledger)
+        book.stage(row(2, "anna"))
+        assert [exported.name for exported in ledger.export()] == ["anna"]
+        ledger.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_staging_of_many_leaves_every_index_in_place(tmp_path):
+    """A first staging builds the index of keys anew: it must be there afterwards, and hold."""
+    ledger = open_sqlite(tmp_path / "importer.db")
+    book = Book(ledger)
+    indices = "select name from sqlite_schema where type = 'index' and sql is not null order by name"
+    before = ledger._db.connection.execute(indices).fetchall()
+    book.stage(*(row(line, name) for line, name in enumerate(names(200), 2)))
+    assert ledger._db.connection.execute(indices).fetchall() == before
+    with pytest.raises(apsw.ConstraintError):
+        ledger._db.connection.execute(
+            "insert into contacts select null, directory, key, name, email_address, null, title, message_types, state,"
+            " null, 0, 0 from contacts limit 1"
+        )
+    ledger.close()
+
+
+# -- refusals: one clear line, and the file as it was
+
+
+def foreign(path):
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("create table photos (id integer)")
+
+
+def foreign_of_our_version(path):
+    foreign(path)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("pragma user_version = 1")
+
+
+def newer(path):
+    fill(path)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("pragma user_version = 7")
+
+
+def damaged(path):
+    fill(path)
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xa5" * (len(content) - 100)
+    path.write_bytes(content)
+
+
+REFUSED = {
+    "a folder": (lambda path: path.mkdir(), "is a folder"),
+    "a text": (lambda path: path.write_text("Name,EmailAddress\n" * 200), "no SQLite database"),
+    "a short text": (lambda path: path.write_text("hello"), "no SQLite database"),
+    "another program's": (foreign, "another program"),
+    "another program's of version 1": (foreign_of_our_version, "another program"),
+    "a newer one": (newer, r"version 7.* up to 1"),
+    "a damaged one": (damaged, "damaged|no SQLite database"),
+    "a pipe": (os.mkfifo, "no regular file"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_ledger_is_refused_and_left_as_it_was(tmp_path, what):
+    path = tmp_path / "importer.db"
+    make, told = REFUSED[what]
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(FixLedger, match=told) as refusal:
+        open_sqlite(path)
+    assert str(path) in refusal.value.message
+    assert "\n" not in refusal.value.message
+    assert refusal.value.hint
+    assert (path.read_bytes() if path.is_file() else None) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["importer.db"]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FixLedger, match=r"cannot be made: No such file"):
+        open_sqlite(tmp_path / "nowhere" / "importer.db")
+
+
+def test_without_leave_to_create_a_missing_ledger_is_no_ledger(tmp_path):
+    with pytest.raises(FixLedger, match="there is no ledger at"):
+        open_sqlite(tmp_path / "importer.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+    fill(tmp_path / "importer.db")
+    open_sqlite(tmp_path / "importer.db", create=False).close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_a_ledger_that_cannot_be_written_is_refused(tmp_path, which):
+    fill(tmp_path / "importer.db")
+    target = tmp_path / "importer.db" if which == "file" else tmp_path
+    target.chmod(0o400 if which == "file" else 0o500)
+    try:
+        with pytest.raises(FixLedger, match="cannot be written"):
+            open_sqlite(tmp_path / "importer.db")
+    finally:
+        target.chmod(0o700)
+
+
+def test_an_empty_file_becomes_a_ledger(tmp_path):
+    """As one is left when a process ends between making the file and filling it."""
+    (tmp_path / "importer.db").touch()
+    fill(tmp_path / "importer.db")
+
+
+# -- versions
+
+MIGRATIONS = (
+    "alter table contacts add column note text",
+    "create table notes (id integer primary key) strict; update contacts set note = 'moved';",
+)
+
+
+def test_an_older_ledger_is_brought_to_the_newest_version_at_open(tmp_path):
+    path = tmp_path / "importer.db"
+    fill(path)
+    ledger = open_sqlite(path, migrations=MIGRATIONS)
+    c = ledger._db.connection
+    assert c.pragma("user_version") == 3
+    assert c.execute("select name, note from contacts").fetchall() == [("anna", "moved")]
+    ledger.close()
+    open_sqlite(path, migrations=MIGRATIONS).close()
+    with pytest.raises(FixLedger, match="version 3"):
+        open_sqlite(path)
+
+
+def test_a_new_ledger_takes_the_same_steps_as_an_old_one(tmp_path):
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    open_sqlite(old).close()
+    schemas = []
+    for path in (old, new):
+        ledger = open_sqlite(path, migrations=MIGRATIONS)
+        schemas.append(ledger._db.connection.execute("select name, sql from sqlite_schema order by name").fetchall())
+        ledger.close()
+    assert schemas[0] == schemas[1]
+
+
+def test_a_migration_that_fails_leaves_the_old_version(tmp_path):
+    path = tmp_path / "importer.db"
+    fill(path)
+    with pytest.raises(apsw.SQLError):
+        open_sqlite(path, migrations=(MIGRATIONS[0], "alter table nothing add column x"))
+    ledger = open_sqlite(path)
+    assert [exported.name for exported in ledger.export()] == ["anna"]
+    assert "note" not in str(ledger._db.connection.execute("select sql from sqlite_schema").fetchall())
+    ledger.close()
+
+
+# -- a store that fails
+
+
+def limited(ledger, pages):
+    """No more than ``pages`` beyond what the file has now: a full disk, as SQLite sees it."""
+    connection = ledger._db.connection
+    connection.pragma("max_page_count", connection.pragma("page_count") + pages)
+
+
+def test_a_full_disk_is_told_in_words_and_nothing_of_the_verb_remains(tmp_path):
+    ledger = open_sqlite(tmp_path / "importer.db")
+    book = Book(ledger)
+    limited(ledger, 1)
+    with pytest.raises(LedgerFailed, match="disk is full") as failure:
+        book.stage(*(row(line, name) for line, name in enumerate(names(2000), 2)))
+    assert str(tmp_path / "importer.db") in failure.value.message
+    assert failure.value.hint
+    assert book.states() == {}
+    limited(ledger, 100_000)
+    book.stage(row(2, "anna"))
+    assert book.states() == {"anna": "waiting"}
+    ledger.close()
+
+
+def test_a_full_disk_inside_a_group_loses_the_whole_group_whoever_catches_the_error(tmp_path):
+    ledger = open_sqlite(tmp_path / "importer.db")
+    book = Book(ledger)
+    limited(ledger, 1)
+
+    def write():
+        with ledger.group():
+            book.stage(row(2, "anna"), file="a.csv")
+            with contextlib.suppress(LedgerFailed):
+                book.stage(*(row(line, name) for line, name in enumerate(names(2000), 2)))
+            with contextlib.suppress(LedgerFailed):
+                book.stage(row(2, "bob"), file="b.csv")
+
+    with pytest.raises(LedgerFailed, match="disk is full"):
+        write()
+    assert book.states() == {}
+    ledger.close()
+
+
+async def test_through_the_scribe_a_full_disk_is_told_to_all_and_writing_goes_on_afterwards(tmp_path):
+    async with Scribe(lambda: open_sqlite(tmp_path / "importer.db")) as scribe:
+        book = await scribe.do(Book)
+        await scribe.do(lambda ledger: limited(ledger, 1))
+        many = [row(line, name) for line, name in enumerate(names(2000), 2)]
+        with pytest.raises(LedgerFailed, match="disk is full"):
+            await scribe.do(lambda _: book.stage(*many))
+        await scribe.do(lambda ledger: limited(ledger, 100_000))
+        await scribe.do(lambda _: book.stage(row(2, "anna")))
+        assert await scribe.do(lambda _: book.states()) == {"anna": "waiting"}
+
+
+def test_a_ledger_that_another_program_keeps_locked_is_told_as_such(tmp_path):
+    ledger = open_sqlite(tmp_path / "importer.db")
+    ledger._db.connection.set_busy_timeout(0)
+    with contextlib.closing(apsw.Connection(str(tmp_path / "importer.db"))) as other:
+        other.execute("begin immediate")
+        with pytest.raises(LedgerFailed, match="locked"):
+            ledger.directory("default", "loopback")
+        other.execute("rollback")
+    assert ledger.directory("default", "loopback") == 1
+    ledger.close()
+
+
+# -- company and crashes
+
+
+def test_two_processes_open_a_new_ledger_at_once(tmp_path):
+    code = """
+        import sys
+        from importer.ledger.sqlite import open_sqlite
+        print(open_sqlite(sys.argv[1]).directory("default", "loopback"))
+    """
+    processes = [child(code, tmp_path / "importer.db", stdout=subprocess.PIPE) for _ in range(4)]
+    assert [process.communicate()[0] for process in processes] == ["1\n"] * 4
+
+
+def test_processes_on_one_ledger_share_the_work_and_nothing_is_claimed_twice(tmp_path):
+    """Each holds a directory of its own, all write to the same file at once."""
+    path = tmp_path / "importer.db"
+    open_sqlite(path).close()
+    code = """
+        import sys
+        from ledgers import Book, added, names, row
+        from importer.ledger.sqlite import open_sqlite
+        book = Book(open_sqlite(sys.argv[1]), profile=sys.argv[2], run=sys.argv[2], owner=sys.argv[2])
+        book.stage(*(row(line, name) for line, name in enumerate(names(60), 2)))
+        while operations := book.claim(limit=5):
+            book.record(*map(added, operations))
+        book.ledger.close()
+    """
+    processes = [child(code, path, f"p{number}") for number in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    ledger = open_sqlite(path)
+    for status in ledger.status():
+        assert status.totals.operations[Kind.ADD]["done"] == 60
+        assert status.totals.operations[Kind.SEND_EMAIL]["pending"] == 60
+    assert len(ledger.status()) == 3
+    ledger.close()
+
+
+WRITER = """
+    import asyncio, sys
+    from ledgers import NOON, Book, added, names, row
+    from importer.ledger.scribe import Scribe
+    from importer.ledger.sqlite import open_sqlite
+    from importer.model.operation import Kind
+
+    async def work(scribe, book):
+        while operations := await scribe.do(lambda _: book.claim(limit=1)):
+            print("claimed", operations[0].id, flush=True)
+            await scribe.do(lambda _: book.record(added(operations[0])))
+            print("added", operations[0].id, flush=True)
+
+    async def main():
+        async with Scribe(lambda: open_sqlite(sys.argv[1])) as scribe:
+            book = await scribe.do(Book)
+            await scribe.do(lambda _: book.stage(*(row(line, name) for line, name in enumerate(names(5000), 2))))
+            await asyncio.gather(*(work(scribe, book) for _ in range(8)))
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 50, 400])
+def test_what_was_acknowledged_before_a_kill_is_there_afterwards(tmp_path, lines):
+    path = tmp_path / "importer.db"
+    process = child(WRITER, path, stdout=subprocess.PIPE)
+    told = [process.stdout.readline() for _ in range(lines)]
+    process.send_signal(signal.SIGKILL)
+    told += [line for line in process.stdout if line.endswith("\n")]
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    ledger = open_sqlite(path)
+    c = ledger._db.connection
+    assert c.pragma("integrity_check") == "ok"
+    assert c.execute("pragma foreign_key_check").fetchall() == []
+    statuses = dict(c.execute("select id, status from operations where kind = 'add'").fetchall())
+    for line in told:
+        word, number = line.split()
+        assert statuses[int(number)] == "done" if word == "added" else statuses[int(number)] in ("in_flight", "done")
+    lease = ledger.acquire(1, "b", now=NOON, ttl=TTL, dead="host pid 1 run run-1")
+    in_flight = [number for number, status in statuses.items() if status == "in_flight"]
+    assert ledger.recover(lease, now=NOON + 30) == len(in_flight)
+    totals = ledger.totals(1)
+    assert sum(totals.contacts.values()) == 5000
+    assert totals.operations[Kind.ADD]["in_doubt"] == len(in_flight)
+    ledger.close()
+
+
+def test_the_tallies_say_what_counting_again_says(tmp_path):
+    """After every kind of change that a tally follows."""
+    ledger = open_sqlite(tmp_path / "importer.db")
+    book = Book(ledger)
+    book.stage(*(row(line, name) for line, name in enumerate(names(30), 2)))
+    claimed = book.claim(limit=20)
+    book.record(*(added(operation, adopted=operation.id % 3 == 0) for operation in claimed[:10]))
+    ledger.recover(book.lease, now=NOON + 30)
+    book.stage(*(row(line, name) for line, name in enumerate(names(10, start=15), 2)), file="b.csv")
+    book.stage(*(row(line, name) for line, name in enumerate(names(12), 2)))
+    c = ledger._db.connection
+    counted = c.execute("""
+        select directory, 'contact', state, count(*) from contacts group by directory, state
+        union all select directory, kind, status, count(*) from operations group by directory, kind, status
+        union all select directory, 'adopted', '', sum(adopted) from contacts group by directory""").fetchall()
+    kept = c.execute("select * from tallies where n <> 0").fetchall()
+    assert sorted(kept) == sorted(counted)
+    ledger.close()

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     delimiter: str | None = Field(None, description="what parts the fields of a CSV file")
     header_row: int | None = Field(None, ge=1, description="row that holds the headers, from 1")
     columns: dict[str, str] = Field(default_factory=dict, description="header text → field")
-    on_clash: str = Field("reject", pattern="^(reject|first|suffix)$")
+    on_clash: Literal["reject", "first", "suffix"] = "reject"
 
     max_contacts: int = Field(20, ge=0, description="contacts that the directory holds at most")
     daily_sends: int = Field(100, ge=0, description="verification mails a day")

@@ -14,7 +14,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def importer(*words, cwd, **options):
     return subprocess.run(
         [sys.executable, "-m", "importer", *words],
-        cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False, **options,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        **options,
     )
 
 

@@ -1,5 +1,6 @@
 """The commands: each takes its settings, calls its job, and says what came of it."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,17 +97,17 @@ def emulator(
     out: Out,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8080,
-    state: Annotated[
-        Path | None, typer.Option("--state", help="File that keeps the state; else it is in memory.")
-    ] = None,
+    state: Annotated[Path | None, typer.Option("--state", help="File that keeps the state; else in memory.")] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", help="TOML file of faults to play.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS; the first line names the CA's file.")] = False,
 ) -> None:
     """Serve the emulated API until stopped; the first line says where and with which keys."""
     import anyio
 
+    from importer.jobs.connect import Served
     from importer.jobs.emulator import serve
 
-    def announce(url: str, key: str, secret: str) -> None:
-        values = {"url": url, "access_key_id": key, "access_key_secret": secret}
-        out.result(values, *(f"{name}: {value}" for name, value in values.items()))
+    def announce(banner: Mapping[str, str]) -> None:
+        out.result(banner, *(f"{name}: {value}" for name, value in banner.items()))
 
-    anyio.run(partial(serve, settings, host=host, port=port, state=state, announce=announce))
+    anyio.run(serve, settings, Served(host, port, state, faults, tls), announce)

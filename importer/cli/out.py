@@ -89,10 +89,11 @@ class Out:
 
 def _unforeseen(error: Exception) -> ImporterError:
     """A mistake of ours, told by its kind and place; its text may hold somebody's address."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, ImporterError):
-        return error
+    leaves = list(_leaves(error))
+    known = next((leaf for leaf in leaves if isinstance(leaf, ImporterError)), None)
+    if known is not None:
+        return known
+    error = leaves[0]
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
     return FixCommand(
@@ -100,6 +101,15 @@ def _unforeseen(error: Exception) -> ImporterError:
         hint="the same command again continues; please report it with this line",
         code="Unforeseen",
     )
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    """The errors of a group, whatever its depth."""
+    if isinstance(error, ExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 def _close_stdout() -> None:

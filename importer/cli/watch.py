@@ -59,6 +59,8 @@ async def _show(course: Course, out: Out) -> None:
         return
     while True:
         await anyio.sleep(EVERY)
+        if not course.tally.planned:
+            continue  # still looking at the directory and the file
         out.notice("progress", **progress(course.tally, course.clock.ticks()))
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +14,32 @@ from importer.directory.client import Client
 from importer.directory.credentials import Credentials, StaticCredentials
 from importer.directory.endpoint import endpoint_url, identity
 from importer.directory.listing import listing
-from importer.emulator import Emulator
+from importer.emulator import Emulator, EmulatorError
 from importer.emulator import Limits as EmulatedLimits
 from importer.jobs.stores import ledger_path
 from importer.ledger.port import Lease
 from importer.ledger.scribe import Scribe
 from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
+from importer.model.errors import FixCommand
 from importer.settings import Settings
 from importer.submit import owner
 from importer.submit.course import Counted, Desk, Tally
 from importer.submit.submit import Limits, World
 
+LOOKS = 5  # at one page of the listing, some 10 seconds, before it is given up
 LEASE_TTL = 30.0  # seconds beyond a call's time limit
 LEASE_RENEWAL = 10.0
+EMULATED = (
+    "max_contacts",
+    "daily_sends",
+    "day_zone",
+    "calls_per_second",
+    "sends_per_address_per_minute",
+    "list_lag",
+    "chinese_names",
+    "email_max",
+)
 
 
 def limits(settings: Settings) -> Limits:
@@ -56,7 +69,7 @@ async def directory(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Cal
     """A caller, and what tells its directory apart in the ledger: the host, or ``loopback`` for a rehearsal."""
     if settings.emulator:
         async with (
-            emulator(settings, clock, state=beside(settings)) as emulated,
+            emulator(settings, clock, Served(state=beside(settings))) as emulated,
             Client(
                 emulated.url,
                 StaticCredentials(emulated.access_key_id, emulated.access_key_secret),
@@ -72,24 +85,33 @@ async def directory(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Cal
         yield client, identity(url)
 
 
-def emulator(
-    settings: Settings, clock: Clock, *, host: str = "127.0.0.1", port: int = 0, state: Path | None = None
-) -> Emulator:
-    """An emulated directory with the limits of the settings; its state in memory when no file is named."""
-    return Emulator(
-        host=host,
-        port=port,
-        limits=EmulatedLimits(
-            max_contacts=settings.max_contacts,
-            daily_sends=settings.daily_sends,
-            day_zone=settings.day_zone,
-            calls_per_second=settings.calls_per_second,
-            sends_per_address_per_minute=settings.sends_per_address_per_minute,
-            list_lag=settings.list_lag,
-        ),
-        state=state,
-        now=clock.now,
-    )
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where and how an emulator serves: ``port`` 0 takes a free one, no ``state`` keeps everything in memory."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    state: Path | None = None
+    faults: Path | None = None
+    tls: bool = False
+
+
+@asynccontextmanager
+async def emulator(settings: Settings, clock: Clock, served: Served) -> AsyncIterator[Emulator]:
+    """An emulated directory with the limits of the settings. Raises `FixCommand` when it cannot be served."""
+    try:
+        async with Emulator(
+            served.host,
+            served.port,
+            limits=EmulatedLimits(**{name: getattr(settings, name) for name in EMULATED}),
+            state=served.state,
+            faults=served.faults,
+            tls=served.tls,
+            now=clock.now,
+        ) as running:
+            yield running
+    except EmulatorError as error:
+        raise FixCommand(str(error), hint="importer emulator --help lists what can be set") from None
 
 
 def beside(settings: Settings) -> Path:
@@ -106,7 +128,7 @@ def world(caller: Caller, desk: Desk, settings: Settings, clock: Clock) -> World
 
 def looker(caller: Caller, settings: Settings, clock: Clock) -> Callable[[], Awaitable[list[Listed]]]:
     """What lists the directory when it is called."""
-    return partial(listing, caller, page_size=settings.page_size, sleep=clock.sleep, random=_chance().random)
+    return partial(listing, caller, page_size=settings.page_size, sleep=clock.sleep, random=_chance().random, attempts=LOOKS)
 
 
 def _chance() -> random.Random:

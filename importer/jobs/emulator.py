@@ -1,24 +1,16 @@
 """Emulator: the API served from this machine until stopped."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import anyio
 
-from importer.jobs.connect import emulator
+from importer.jobs.connect import Served, emulator
 from importer.model.clock import Clock
 from importer.settings import Settings
 
 
-async def serve(
-    settings: Settings,
-    *,
-    host: str,
-    port: int,
-    state: Path | None,
-    announce: Callable[[str, str, str], None],
-) -> None:
-    """``announce`` gets the URL, the key id and the key secret once calls can come."""
-    async with emulator(settings, Clock.starting(settings.now), host=host, port=port, state=state) as served:
-        announce(served.url, served.access_key_id, served.access_key_secret)
+async def serve(settings: Settings, served: Served, announce: Callable[[Mapping[str, str]], None]) -> None:
+    """``announce`` gets url, access_key_id, access_key_secret, and ca_file with TLS, once calls can come."""
+    async with emulator(settings, Clock.starting(settings.now), served) as running:
+        announce(running.banner())
         await anyio.sleep_forever()

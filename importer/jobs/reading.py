@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from importer import sheet as sheets
+from importer.model.errors import FixFile
 from importer.settings import Settings
 from importer.sheet import Sheet
 from importer.sheet.columns import match
@@ -30,7 +31,11 @@ def read(file: str | Path, settings: Settings) -> tuple[Sheet, Checked]:
         delimiter=settings.delimiter,
         header_row=settings.header_row,
     )
-    return sheet, check(sheet, match(sheet.columns, settings.columns), settings.rules)
+    try:
+        found = match(sheet.columns, settings.columns)
+    except FixFile as error:
+        raise FixFile(f"{sheet.file}: {error.message}", hint=error.hint, code=error.code) from None
+    return sheet, check(sheet, found, settings.rules)
 
 
 def options(settings: Settings) -> str:

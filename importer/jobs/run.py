@@ -10,7 +10,7 @@ import anyio
 from importer.directory import Listed
 from importer.jobs import connect
 from importer.jobs.reading import options, read
-from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
+from importer.ledger.port import Lease, LeaseLost, Run, Totals
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.report.summary import Summary, balance, waits
@@ -33,23 +33,35 @@ async def run(file: str | Path, settings: Settings | None = None, *, watch: Watc
     settings = settings or load()
     clock = Clock.starting(settings.now)
     begun = clock.ticks()
-    sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
-    async with (
-        connect.directory(settings, clock) as (caller, place),
-        connect.ledger(settings) as desk,
-    ):
+    sheet, checked = await anyio.to_thread.run_sync(read, file, settings, abandon_on_cancel=True)
+    async with connect.directory(settings, clock) as (caller, place), connect.ledger(settings) as desk:
         number = await desk.do(lambda ledger: ledger.directory(settings.profile, place))
         async with connect.leased(desk, number, settings, clock) as lease:
             world = connect.world(caller, desk, settings, clock)
-            course = await _start(world, lease, sheet, settings)
-            if watch is not None:
-                watch(course)
-            listed = await world.look()
-            staged = await _stage(course, sheet, checked, listed, settings)
-            await _foresee(course)
-            world.tally.span("stage", begun, clock.ticks())
-            lost = await _submit(course, world, listed, settings)
-            return await _finish(course, staged, sheet, settings, lease_lost=lost)
+            return await carry_out(world, lease, sheet, checked, settings, watch=watch, begun=begun)
+
+
+async def carry_out(
+    world: World,
+    lease: Lease,
+    sheet: Sheet,
+    checked: Checked,
+    settings: Settings,
+    *,
+    watch: Watch | None = None,
+    begun: float | None = None,
+) -> Summary:
+    """A run whose file is read and whose directory is leased; ``begun``: ticks of the clock when reading began."""
+    course = await _start(world, lease, sheet, settings)
+    if watch is not None:
+        watch(course)
+    began = course.clock.ticks() if begun is None else begun
+    listed = await world.look()
+    staged = await _stage(course, world, sheet, checked, listed, settings)
+    await _foresee(course)
+    world.tally.span("stage", began, course.clock.ticks())
+    lost = await _submit(course, world, listed, settings)
+    return await _finish(course, staged, sheet, settings, lease_lost=lost)
 
 
 async def _start(world: World, lease: Lease, sheet: Sheet, settings: Settings) -> Course:
@@ -58,16 +70,15 @@ async def _start(world: World, lease: Lease, sheet: Sheet, settings: Settings) -
     return await start(world, lease, record.id, connect.limits(settings))
 
 
-async def _stage(course: Course, sheet: Sheet, checked: Checked, listed: Sequence[Listed], settings: Settings) -> int:
+async def _stage(
+    course: Course, world: World, sheet: Sheet, checked: Checked, listed: Sequence[Listed], settings: Settings
+) -> int:
     """The number of the staged file."""
     known = await course.desk.do(lambda ledger: ledger.known(course.lease.directory))
-
-    def work() -> Staging:
-        return planned(sheet, checked, known, listed, options=options(settings), on_clash=settings.on_clash).staging
-
-    staging = await anyio.to_thread.run_sync(work)
+    told = options(settings)
+    plan = await world.aside(lambda: planned(sheet, checked, known, listed, options=told, on_clash=settings.on_clash))
     now = course.clock.now()
-    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, staging, now=now))
+    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, plan.staging, now=now))
 
 
 async def _foresee(course: Course) -> None:

@@ -48,12 +48,6 @@ def _refuse_hostile(source: Source, entries: list[zipfile.ZipInfo]) -> None:
     file = source.file
     if len(entries) > ENTRIES_MAX:
         raise FixFile(f"{file}: holds {len(entries)} parts, which no workbook does", hint=SAVE)
-    expanded = sum(entry.file_size for entry in entries)
-    if expanded > SIZE_MAX:
-        raise FixFile(
-            f"{file}: grows to {expanded >> 20} MB when decompressed, more than the {SIZE_MAX >> 20} MB taken",
-            hint="Split the workbook, or save the sheet as CSV.",
-        )
     for entry in entries:
         if entry.file_size > RATIO_FROM and entry.file_size > RATIO_MAX * max(1, entry.compress_size):
             raise FixFile(
@@ -65,6 +59,12 @@ def _refuse_hostile(source: Source, entries: list[zipfile.ZipInfo]) -> None:
             raise FixFile(f"{file}: a part of it names a place outside the workbook", hint=SAVE)
         if entry.flag_bits & 1:
             raise FixFile(f"{file}: is protected by a password", hint="Save a copy without the password.")
+    expanded = sum(entry.file_size for entry in entries)
+    if expanded > SIZE_MAX:
+        raise FixFile(
+            f"{file}: grows to {expanded >> 20} MB when decompressed, more than the {SIZE_MAX >> 20} MB taken",
+            hint="Split the workbook, or save the sheet as CSV.",
+        )
 
 
 def _format(file: str, names: set[str]) -> str:

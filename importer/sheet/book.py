@@ -64,17 +64,12 @@ class Book(Protocol):
         """Of one sheet; ``long`` are cells that show 16 digits or more, whatever their kind."""
 
 
-class Unknown:
-    """A workbook of which nothing more is known than its cells."""
-
-    hidden_sheets: set[str] = set()  # noqa: RUF012 - never changed
-
-    def details(self, name: str, long: list[tuple[int, int]]) -> Details:  # noqa: ARG002 - the protocol's
-        return Details()
-
-
 class Damaged(Exception):
     """A part of the workbook defines entities, or is not what it should be."""
+
+
+class Locked(Exception):
+    """The workbook is encrypted."""
 
 
 class Zip:
@@ -100,18 +95,23 @@ class Zip:
                 raise Damaged(name)
         return data
 
-    def xml_parts(self, start: str) -> list[str]:
-        return [name for name in self._names if name.startswith(start) and name.endswith(".xml")]
-
 
 def look(data: bytes, kind: str) -> Book:
-    """Open the parts of a workbook that say more than its cells. Raises `Damaged`."""
+    """Open the parts of a workbook that say more than its cells. Raises `Damaged` or `Locked`."""
     if kind == "xlsx":
         from importer.sheet.xlsx import Xlsx
 
         return Xlsx(Zip(data))
+    if kind == "xlsb":
+        from importer.sheet.xlsb import Xlsb
+
+        return Xlsb(Zip(data))
+    if kind == "xls":
+        from importer.sheet.xls import Xls
+
+        return Xls(data)
     if kind == "ods":
         from importer.sheet.ods import Ods
 
         return Ods(Zip(data))
-    return Unknown()
+    raise Damaged(kind)

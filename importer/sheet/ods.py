@@ -6,7 +6,7 @@ from html import unescape
 from importer.sheet.book import Details, Mark, Zip
 
 TAG = re.compile(
-    rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>"
+    rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>"
 )
 ATTRIBUTE = re.compile(rb"([\w:\-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 HIDDEN_STYLE = re.compile(rb"<style:style\b([^>]*)>\s*<style:table-properties\b[^>]*table:display=\"false\"")

@@ -43,7 +43,7 @@ def parse(data: bytes, request: dict[str, Any], *, file: str, expanded: int) -> 
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and our own code
             command, input=len(order).to_bytes(8, "big") + order + data, capture_output=True, check=False,
-            timeout=seconds + GRACE, env=_environment(),
+            timeout=seconds + GRACE, env=environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise _slow(file) from None
@@ -52,7 +52,7 @@ def parse(data: bytes, request: dict[str, Any], *, file: str, expanded: int) -> 
     return _answer(child, file)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The child needs to find itself and nothing else; least of all credentials."""
     kept = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP")
     known = {name: os.environ[name] for name in kept if name in os.environ}

@@ -26,6 +26,12 @@ CANDIDATES = (
     "mac-roman",
 )  # fmt: skip
 EAST_ASIAN = ("gb18030", "big5hkscs", "cp950", "cp932", "euc-jp", "cp949")
+WIDE = {codecs.lookup(name).name for name in (*EAST_ASIAN, "big5", "shift_jis", "euc-kr")}
+# The pairs of bytes that common characters have; letters of one-byte encodings hardly ever come in such pairs.
+COMMON = {
+    "gb18030": re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]"),
+    "cp950": re.compile(rb"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]|[\xa1-\xa3][\x40-\x7e\xa1-\xfe]"),
+}
 SAMPLE = 200_000  # bytes looked at for a guess
 CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\x0b\x0c\x1a\x1b")
 LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
@@ -154,7 +160,15 @@ def _ranking(sample: bytes, head: bytes, known: Collection[str]) -> list[str]:
     ]
     scores = {name: _words(head, name, known) for name in EAST_ASIAN}
     by_words = [name for name in sorted(scores, key=lambda name: -scores[name]) if scores[name]]
-    return list(dict.fromkeys([*by_words, *guesses, "cp1252", "latin-1"]))
+    by_pairs = [] if guesses[:1] and guesses[0] in WIDE else [name for name in COMMON if _common(sample, name)]
+    return list(dict.fromkeys([*by_words, *by_pairs, *guesses, "cp1252", "latin-1"]))
+
+
+def _common(sample: bytes, encoding: str) -> bool:
+    """Whether nine tenths of the bytes beyond ASCII are in pairs of common characters."""
+    pairs = COMMON[encoding].findall(sample)
+    inside = sum(len(pair) - (pair[1] < 128) for pair in pairs)
+    return bool(inside * 10 >= 9 * len(sample.translate(None, bytes(range(128)))))
 
 
 def _words(head: bytes, encoding: str, known: Collection[str]) -> int:

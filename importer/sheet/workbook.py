@@ -93,8 +93,14 @@ class _Page:
         columns = {position: cells[str(index)] for index, position in enumerate(self.positions)}
         for position in missing:
             columns[position] = pl.Series([None] * cells.height, dtype=pl.String)
-        for position, part in marks.group_by("position"):
-            columns[int(str(position[0]))] = _written(columns[int(str(position[0]))], part)
+        told: list[pl.DataFrame] = [marks.clear()]
+        for (position,), part in marks.partition_by("position", as_dict=True).items():
+            place = int(str(position))
+            columns[place] = _written(columns[place], part)
+            # What a date or a number is written as, its cell tells best.
+            shown = pl.when(pl.col("kind").is_in(["date", "long"])).then(columns[place].gather(part["row"]))
+            told.append(part.with_columns(text=shown.otherwise("text")))
+        self._marks = pl.concat(told)
         self.positions = sorted(columns)
         return pl.DataFrame({str(index): columns[position] for index, position in enumerate(self.positions)})
 
@@ -138,13 +144,16 @@ class _Page:
         return Grid(self.header, frame, lines.cast(pl.UInt32), [self._findings(body)])
 
     def _findings(self, body: pl.DataFrame) -> pl.DataFrame:
-        """Marked cells in columns that matter: those with known headers, or all where no header is known."""
+        """Marked cells in columns that matter: those with known headers, or all where none is known."""
         known = {position: cell for position, cell in zip(self.positions, self.header.cells, strict=True) if cell}
+        marks = self._marks
         if hits(self.header.cells, self._options.known) >= 2:
             known = {position: cell for position, cell in known.items() if key(cell) in self._options.known}
+        else:  # nobody knows where text belongs
+            marks = marks.filter(~pl.col("kind").is_in(["date", "boolean"]))
         ticks = [position for position, cell in known.items() if key(cell) in TYPE_WORDS]
         rows = body.select("at").with_row_index("row").rename({"at": "place"})
-        marks = self._marks.rename({"row": "place", "text": "value"}).join(rows, on="place", how="inner")
+        marks = marks.rename({"row": "place", "text": "value"}).join(rows, on="place", how="inner")
         marks = marks.with_columns(
             line=pl.col("place") + 1,
             column=pl.col("position").replace_strict(

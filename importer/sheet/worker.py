@@ -5,12 +5,12 @@ Runs without polars, whose import would cost more than the parsing of an ordinar
 
 import json
 import sys
-import tempfile
 from contextlib import suppress
 from typing import Any
 
 CELLS_MAX = 60_000_000  # in the used range of a sheet
 ANEW = "Open it in the program that made it and save it as .xlsx or CSV."
+LOCKED = ("is protected by a password", "Save a copy without the password and give that.")
 
 
 class Refused(Exception):
@@ -62,21 +62,25 @@ def _limit(memory: int, seconds: int) -> None:
 def _failure(message: str) -> dict[str, str]:
     text = message.lower()
     if "password" in text or "encrypt" in text:
-        return {"error": "is protected by a password", "hint": "Save a copy without the password and give that."}
+        return dict(zip(("error", "hint"), LOCKED, strict=True))
     return {"error": "cannot be read as a workbook: it is damaged, or of a kind that is not known", "hint": ANEW}
 
 
 def _sheet(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    import fastexcel
+
     from importer.sheet import arrow, book
 
     try:
         look = book.look(data, request["format"])
-        reader = _open(data, request["format"])
+        reader = fastexcel.read_excel(data)
         name, loaded = _choose(reader, request["sheet"], look.hidden_sheets)
         columns = arrow.columns(loaded)
         indexes = [column.absolute_index for column in loaded.available_columns()]
         kept = [(index, column) for index, column in zip(indexes, columns, strict=True) if column is not None]
         details = look.details(name, arrow.long_digits(kept))
+    except book.Locked:
+        raise Refused(*LOCKED) from None
     except book.Damaged:
         raise Refused("a part of the workbook is damaged, or defines entities as no spreadsheet does") from None
     head = {
@@ -109,19 +113,6 @@ def _page(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
         **details.plain(),
     }
     return head, [part for column in columns for part in column]
-
-
-def _open(data: bytes, kind: str) -> Any:
-    """Open by content; when that fails, once more as a named file, of which the parser says what is wrong with it."""
-    import fastexcel
-
-    try:
-        return fastexcel.read_excel(data)
-    except fastexcel.FastExcelError:
-        with tempfile.NamedTemporaryFile(suffix=f".{kind}") as file:
-            file.write(data)
-            file.flush()
-            return fastexcel.read_excel(file.name)
 
 
 def _choose(reader: Any, wanted: str | int | None, hidden: set[str]) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html import unescape
 
 from importer.sheet.book import Details, Mark, Zip
+from importer.sheet.kinds import DATES, is_date
 
 SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 RELATION = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
@@ -19,7 +20,6 @@ FORMULA = re.compile(rb"<(?:\w+:)?f\b([^>]*?)(?:/>|>([^<]*)<)")
 FORMATS = re.compile(rb"<(?:\w+:)?numFmt\s([^>]*)>")
 STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b[^>]*>(.*?)</(?:\w+:)?cellXfs>", re.DOTALL)
 STYLE = re.compile(rb"<(?:\w+:)?xf\s([^>]*)>")
-DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))  # built-in formats
 
 
 class Xlsx:
@@ -28,7 +28,7 @@ class Xlsx:
     def __init__(self, parts: Zip) -> None:
         self._parts = parts
         book = parts.read("xl/workbook.xml")
-        targets = dict(_relations(parts.read("xl/_rels/workbook.xml.rels")))
+        targets = dict(relations(parts.read("xl/_rels/workbook.xml.rels")))
         self._targets: dict[str, str] = {}
         self.hidden_sheets: set[str] = set()
         for tag in SHEET.finditer(book):
@@ -57,7 +57,7 @@ class Xlsx:
         """The styles that show numbers as dates, where a cell of the sheet has one."""
         styles = self._parts.read("xl/styles.xml")
         own = (_attributes(tag[1]) for tag in FORMATS.finditer(styles))
-        codes = {one.get("numFmtId", ""): _is_date(one.get("formatCode", "")) for one in own}
+        codes = {one.get("numFmtId", ""): is_date(one.get("formatCode", "")) for one in own}
         found = STYLES.search(styles)
         formats = [_attributes(tag[1]).get("numFmtId", "0") for tag in STYLE.finditer(found[1] if found else b"")]
         dated = [
@@ -80,17 +80,11 @@ def _attributes(text: bytes) -> dict[str, str]:
     }
 
 
-def _relations(xml: bytes) -> Iterator[tuple[str, str]]:
+def relations(xml: bytes) -> Iterator[tuple[str, str]]:
     for tag in RELATION.finditer(xml):
         one = _attributes(tag[1])
         target = one.get("Target", "").replace("\\", "/")
         yield one.get("Id", ""), target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-
-
-def _is_date(code: str) -> bool:
-    """Whether a number format shows a date or time: its letters outside quotes, brackets and escapes say so."""
-    bare = re.sub(r'"[^"]*"|\\.|_.|\[(?!h|m|s)[^\]]*\]', "", code.partition(";")[0], flags=re.IGNORECASE)
-    return bool(re.search(r"[ymdhs]", bare, re.IGNORECASE)) and "general" not in bare.lower()
 
 
 def _hidden_rows(xml: bytes, details: Details) -> None:

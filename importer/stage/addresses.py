@@ -35,7 +35,8 @@ REFUSED = {
 def check_addresses(column: Column, book: Book, *, longest: int) -> pl.Series:
     """The column's addresses, repaired; those of rejected rows are whatever they were."""
     cell = pl.col("cell")
-    sure = _ordinary(cell) & (cell.str.len_bytes() <= longest) & ~domains.suspect(cell)
+    escaped = cell.str.starts_with("'")  # may be an apostrophe that is no part of the cell
+    sure = _ordinary(cell) & (cell.str.len_bytes() <= longest) & ~domains.suspect(cell) & ~escaped
     good = pl.DataFrame({"cell": column.cells}).select(sure).to_series()
     rest = repair(column.rest(good))
     if not rest.is_empty():
@@ -136,7 +137,7 @@ def mended(texts: pl.Series) -> pl.Series:
     if rest["text"].str.contains("<", literal=True).any():
         inner = pl.coalesce(text.str.extract(r"<([^<>@\s]+@[^<>@\s]+)>"), text)
     fixed = (
-        inner.str.replace_all(r"(?i)^mailto:|\s+|^[.,;:'\x22<(]+|[.,;:'\x22>)]+$", "")
+        inner.str.replace_all(r"(?i)^mailto:|[\s\x22]+|^[.,;:'<(]+|[.,;:'>)]+$", "")
         .str.replace_all(r"\.*@[@.]*", "@")
         .str.replace_all(r"\.{2,}", ".")
         .str.replace("(@[^,]*),", "${1}.")

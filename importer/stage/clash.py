@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from importer.stage.free import Names, is_candidate
+from importer.stage.free import Names, appended
 
 CONTENT = ("mail", "phone_number", "title", "message_types")  # mail: the address in small letters
 SUGGESTED = 100_000  # rejected rows that get a free name suggested; who has more will not mend them by hand
@@ -30,17 +30,22 @@ def claims(clashing: pl.DataFrame, contacts: pl.DataFrame, held: pl.DataFrame, *
 
 
 def _reclaimed(wanted: pl.DataFrame, own: pl.DataFrame, used: set[str]) -> dict[int, str]:
-    """Names that ``own``, what is held of the same addresses, has for the rows; equal contents choose first."""
+    """Names that ``own``, what is held of the same addresses, has for the rows.
+
+    Equal contents choose first, then names with fewer letters appended: so the order of the rows is no matter.
+    """
     given: dict[int, str] = {}
     for columns in (CONTENT, CONTENT[:1]):
-        by_content: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-        for name, key, *content in own.select("name", "key", *columns).iter_rows():
-            by_content.setdefault(tuple(content), []).append((name, key))
-        for same, name, *content in wanted.select("same", "name", *columns).iter_rows():
-            for candidate, key in by_content.get(tuple(content), ()):
-                if same not in given and key not in used and is_candidate(candidate, name):
-                    given[same] = candidate
-                    used.add(key)
+        pairs = wanted.join(own, on=columns, nulls_equal=True, maintain_order="left_right", suffix="_own")
+        fits = [
+            (count, same, candidate, key)
+            for same, name, candidate, key in pairs.select("same", "name", "name_own", "key_own").iter_rows()
+            if (count := appended(candidate, name))
+        ]
+        for _, same, candidate, key in sorted(fits, key=lambda fit: fit[0]):
+            if same not in given and key not in used:
+                given[same] = candidate
+                used.add(key)
     return given
 
 

@@ -15,15 +15,15 @@ def candidate(name: str, number: int) -> str:
     return name[: NAME_MAX - len(letters)] + letters
 
 
-def is_candidate(name: str, of: str) -> bool:
-    """Whether ``name`` may be a `candidate` of the other, letter case of the stem aside."""
+def appended(name: str, to: str) -> int:
+    """How many letters make ``name`` a `candidate` of the other, letter case of the stem aside; 0 when it is none."""
     for count in range(1, 4):
-        stem = of[: NAME_MAX - count]
+        stem = to[: NAME_MAX - count]
         letters = name[len(stem) :]
         fits = len(letters) == count and set(letters) <= set(ascii_uppercase)
         if fits and fold(name[: len(stem)]) == fold(stem):
-            return True
-    return False
+            return count
+    return 0
 
 
 class Names:

@@ -56,7 +56,7 @@ def _judged(rest: pl.DataFrame) -> pl.DataFrame:
     return rest.with_columns(
         (pl.col("number") != text).fill_null(value=False).alias("phone-format"),
         detail=pl.col("number") if usable else pl.coalesce("number", _fault(digits)),
-        suggestion=pl.lit(None, pl.String) if usable else _likely(pl.col("spelt")),
+        suggestion=pl.when(pl.col("problem") == "phone-number").then(_likely(pl.col("spelt"))),
         text=pl.when(text != "").then(pl.coalesce("number", "text")),
     )
 

@@ -15,7 +15,7 @@ from importer.model.contact import LIST_SEPARATOR, fold
 from importer.model.operation import State
 from importer.sheet import Sheet
 from importer.stage.check import Checked
-from importer.stage.dedupe import Deduped, dedupe
+from importer.stage.dedupe import Deduped, OnClash, dedupe
 
 TAKEN = ("key", "name", "email_address", "phone_number", "title", "message_types", "place", "file", "line")
 THERE = (State.IN_DOUBT, State.ADDED, State.SENT, State.VERIFIED)  # is, or may be, in the directory
@@ -90,7 +90,7 @@ def plan(
     listed: Sequence[Listed],
     *,
     options: str,
-    on_clash: str,
+    on_clash: OnClash,
 ) -> Plan:
     """``options``: the settings that the file was read with, as JSON; kept with it to tell when to read it again."""
     deduped = dedupe(checked, on_clash=on_clash, taken=taken(known, listed, sheet.file))
@@ -141,9 +141,8 @@ def _told(sheet: Sheet, findings: pl.DataFrame) -> pl.DataFrame:
         .str.join(",")
         .alias("findings")
     )
-    with_cells = sheet.frame.with_row_index("row").join(grouped.select("row"), on="row", how="semi")
-    cells = with_cells.select("row", pl.struct(pl.exclude("row")).struct.json_encode().alias("cells"))
-    return grouped.with_columns(("[" + pl.col("findings") + "]").alias("findings")).join(cells, on="row", how="left")
+    cells = sheet.frame[grouped["row"]].select(pl.struct(pl.all()).struct.json_encode().alias("cells"))
+    return pl.concat([grouped.with_columns(pl.format("[{}]", "findings").alias("findings")), cells], how="horizontal")
 
 
 def _with(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:

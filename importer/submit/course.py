@@ -45,7 +45,6 @@ class Tally:
     calls: dict[str, Counter[str]] = field(default_factory=dict)
     planned: Counter[Kind] = field(default_factory=Counter)
     done: Counter[Kind] = field(default_factory=Counter)
-    adopted: int = 0
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def span(self, what: str, start: float, end: float) -> None:

@@ -9,6 +9,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer.directory import Parameters
+from importer.directory.outcome import refusal
 from importer.ledger.port import Change
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.course import Course, Halted, Stop
@@ -219,7 +220,8 @@ class Lane:
             self._quota.refused()
             self._closed = True
         if decision.next is Next.STOP:
-            self._course.halt(Stop(answer.code, answer.message))
+            why = refusal(ACTIONS[self.kind], answer)
+            self._course.halt(Stop(answer.code, f"{why.message} {why.hint}"))
 
 
 async def _first(event: anyio.Event, done: Callable[[], None]) -> None:

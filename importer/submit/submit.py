@@ -4,8 +4,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from importer.directory import Caller, Listed
 from importer.ledger.port import Change, Lease, LeaseLost
@@ -37,6 +39,15 @@ class Limits:
     lease_renewal: float = 10.0
 
 
+T = TypeVar("T")
+
+
+class Aside(Protocol):
+    """Runs a function off the event loop."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T: ...
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a run reaches outside itself."""
@@ -47,6 +58,7 @@ class World:
     clock: Clock
     random: random.Random
     tally: Tally
+    aside: Aside = anyio.to_thread.run_sync  # where work that would hold the loop up is done
 
 
 async def start(world: World, lease: Lease, run: str, limits: Limits) -> Course:
@@ -79,8 +91,9 @@ async def submit(course: Course, world: World, limits: Limits, listed: Sequence[
 
 
 async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
+    """Look, call, and look again at what came out in doubt, until a look settles nothing more."""
+    listing, _ = await _reconcile(course, world, limits, listing)
     for _ in range(ROUNDS):
-        listing = await _reconcile(course, world, limits, listing)
         places = Places(max(0, limits.max_contacts - len(listing)))
         lanes = (
             Lane(Kind.ADD, course, pace, places, ADDERS),
@@ -90,8 +103,9 @@ async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, list
         await _defer(course, lanes, (places, pace.allowance))
         if course.halted or not await _doubts(course):
             return
-        listing = Listing(await world.look())
-    await _reconcile(course, world, limits, listing)
+        listing, settled = await _reconcile(course, world, limits, Listing(await world.look()))
+        if not settled:
+            return
 
 
 async def _pace(course: Course, limits: Limits) -> Pace:
@@ -101,8 +115,8 @@ async def _pace(course: Course, limits: Limits) -> Pace:
     return Pace(limits.calls_per_second, Allowance(limits.daily_sends, limits.day_zone, sent, course.clock), waiting)
 
 
-async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> Listing:
-    """Settle what the listing can settle; the newest listing."""
+async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:
+    """Settle what the listing can settle; the newest listing, and how many operations it settled."""
     directory = course.lease.directory
     unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
     if limits.list_lag and absent(unsettled, listing):
@@ -110,9 +124,8 @@ async def _reconcile(course: Course, world: World, limits: Limits, listing: List
         listing = Listing(await world.look())
         unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
     if changes := settle(unsettled, listing):
-        course.tally.adopted += sum(change.adopted for change in changes)
         await course.desk.do(lambda ledger: ledger.record(course.lease, course.run, changes))
-    return listing
+    return listing, len(changes)
 
 
 async def _doubts(course: Course) -> int:

@@ -487,6 +487,36 @@ def test_files_of_several_directories_do_not_meet(book):
     assert other.claim() == []
 
 
+ODD = {5: "a\x1fb", 6000: "a\nb", 9000: "a\rb", 11_000: "", 11_999: "\x1e"}
+
+
+@pytest.mark.parametrize("texts", [{}, {11_000: "", 11_500: '"quoted", \\'}, *({n: text} for n, text in ODD.items())])
+def test_many_contacts_come_back_as_they_went_in_whatever_they_hold(book, texts):
+    """Thousands are read in another way than a few are."""
+    rows = [
+        row(n + 2, name, texts.get(n, f"{name}@example.com"), phone_number=None if n % 3 else "86-1")
+        for n, name in enumerate(names(12_000))
+    ]
+    for one in rows:
+        one["email_address"] = texts.get(one["line"] - 2, one["email_address"])
+    book.stage(*rows)
+    columns = ("line", "key", "email_address", "phone_number", "state", "contact_id")
+    wanted = [(one["line"], one["key"], one["email_address"], one["phone_number"], "waiting", None) for one in rows]
+    assert book.ledger.known(book.directory).select(columns).rows() == wanted
+
+
+def test_thousands_of_moved_rows_are_claimed_in_their_new_order(book):
+    rows = [row(n, name) for n, name in enumerate(names(12_000), 2)]
+    book.stage(*rows)
+    number = book.stage(*reversed(rows[2000:]), digest="d2")
+    assert [operation.values.name for operation in book.claim(limit=3)] == names(12_000)[:-4:-1]
+    assert (
+        book.counts(number)
+        == book.counts()
+        == ({"waiting": 10_000}, {("add", "pending"): 9_997, ("add", "in_flight"): 3})
+    )
+
+
 # -- claiming
 
 

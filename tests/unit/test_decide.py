@@ -20,7 +20,10 @@ def test_an_added_contact_keeps_its_id_and_is_mailed_next():
     assert decision.next is Next.ON
     change = decision.change
     assert (change.status, change.state, change.contact_id, change.then) == (
-        Status.DONE, State.ADDED, "c-9", Kind.SEND_EMAIL,
+        Status.DONE,
+        State.ADDED,
+        "c-9",
+        Kind.SEND_EMAIL,
     )
 
 

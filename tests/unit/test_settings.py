@@ -23,8 +23,11 @@ def test_without_any_source_the_defaults_are_those_of_the_api(folder):
 
 
 def test_flags_win_over_environment_over_profile_over_file(folder, monkeypatch):
-    write(folder, 'max_contacts = 1\ndaily_sends = 1\npage_size = 1\nlist_lag = 1.0\n'
-                  '[profiles.big]\nmax_contacts = 2\ndaily_sends = 2\npage_size = 2\n')
+    write(
+        folder,
+        "max_contacts = 1\ndaily_sends = 1\npage_size = 1\nlist_lag = 1.0\n"
+        "[profiles.big]\nmax_contacts = 2\ndaily_sends = 2\npage_size = 2\n",
+    )
     monkeypatch.setenv("IMPORTER_DAILY_SENDS", "3")
     monkeypatch.setenv("IMPORTER_MAX_CONTACTS", "3")
     settings = load({"profile": "big", "max_contacts": 4})

@@ -22,7 +22,9 @@ def sheet(text, *, delimiter=None, header_line=None):
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_each_delimiter_is_found(mark):
-    columns, rows, _, _ = sheet(f"a{mark}b{mark}c\n1,5{mark}2;2{mark}3\n4{mark}5{mark}6\n".replace(f"1,5{mark}2;2", f"15{mark}22"))
+    columns, rows, _, _ = sheet(
+        f"a{mark}b{mark}c\n1,5{mark}2;2{mark}3\n4{mark}5{mark}6\n".replace(f"1,5{mark}2;2", f"15{mark}22")
+    )
     assert columns == ("a", "b", "c")
     assert rows == [("15", "22", "3"), ("4", "5", "6")]
 
@@ -58,7 +60,9 @@ def test_what_cannot_be_a_delimiter_is_refused(given):
 
 
 def test_a_header_below_other_lines_is_found_by_its_names():
-    columns, rows, lines, _ = sheet(f"联系人名单\nMade by,the HR department,on Monday,x,y\n\n{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\n")
+    columns, rows, lines, _ = sheet(
+        f"联系人名单\nMade by,the HR department,on Monday,x,y\n\n{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\n"
+    )
     assert columns[0] == "Name"
     assert rows == [("Tom", "t@x.cn", None, "CEO", "FaultMessage")]
     assert lines == [5]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from importer.ledger.port import Change, Deferral, DirectoryStatus, ExportRow, Lease, Run, Staged, Staging, Totals
-from importer.ledger.sqlite import leases, reporting, submitting
+from importer.ledger.sqlite import leases, recording, reporting, submitting
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
 from importer.model.operation import Kind, Operation, Status
 
@@ -104,7 +104,7 @@ class SqliteLedger:
 
     def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
         with self._db.unit() as c:
-            applied = submitting.record(c, lease, run, changes)
+            applied = recording.record(c, lease, run, changes)
         if applied is None:  # raised only now: the attempts are kept
             with self._db.view() as c:
                 raise leases.lost(c, lease)

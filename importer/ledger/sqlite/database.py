@@ -1,6 +1,7 @@
 """One SQLite file: found or made, checked to be ours, brought to this version, and written in whole units."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
@@ -9,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from importer.ledger.port import LedgerFailed
+from importer.ledger.sqlite.recording import DESK
 from importer.model.errors import FixLedger
 
 MEMORY = ":memory:"
@@ -139,18 +141,29 @@ class Database:
 
 def connect(path: str, *, create: bool, migrations: Sequence[str] = MIGRATIONS) -> apsw.Connection:
     """A connection to the ledger at ``path``, made if there is none, at the newest version. Raises `FixLedger`."""
-    connection = None
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return _connect(path, create=create, migrations=migrations)
+        except apsw.Error as error:
+            # SQLite itself does not wait where two make the same new file at once.
+            if isinstance(error, apsw.BusyError) and time.monotonic() < patience:
+                time.sleep(0.02)
+            elif failure := trouble(error, path):
+                raise failure from error
+            else:
+                raise
+
+
+def _connect(path: str, *, create: bool, migrations: Sequence[str]) -> apsw.Connection:
+    connection = _open(path, create=create)
     try:
-        connection = _open(path, create=create)
         fresh = _check(connection, path, newest=1 + len(migrations))
         _prepare(connection, path)
         if fresh or _version(connection) <= len(migrations):
             _migrate(connection, migrations)
-    except BaseException as error:
-        if connection is not None:
-            connection.close(force=True)
-        if failure := trouble(error, path):
-            raise failure from error
+    except BaseException:
+        connection.close(force=True)
         raise
     return connection
 
@@ -218,6 +231,7 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
         ("journal_size_limit", 64 * 1024 * 1024),
     ):
         connection.pragma(pragma, value)
+    connection.execute(DESK)
 
 
 def _migrate(connection: apsw.Connection, migrations: Sequence[str]) -> None:

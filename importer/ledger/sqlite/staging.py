@@ -1,12 +1,13 @@
 """A file's rows, written down in place of those of its last version; columns all the way, no row objects."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import apsw
 import polars as pl
 
 from importer.ledger.port import KNOWN, Lease, Staging
-from importer.ledger.sqlite.frames import contacts, frame
+from importer.ledger.sqlite.frames import asking, contacts, frame, pending
 from importer.ledger.sqlite.leases import fence, milliseconds
 from importer.model.contact import FIELDS
 
@@ -18,22 +19,6 @@ set sheet = excluded.sheet, digest = excluded.digest, options = excluded.options
     rejected = excluded.rejected, duplicate = excluded.duplicate, accepted = excluded.accepted,
     run = excluded.run, staged_at = excluded.staged_at
 returning id"""
-
-FORMER = "select contact from rows where sheet = ? and place = 'accepted'"
-PENDING = """
-select contact, id, kind, rank, tries, doubts, exists (select 1 from attempts a where a.operation = o.id) as tried
-from operations o
-where directory = ? and status = 'pending'
-  and kind in ('add', 'send_email_verification', 'send_phone_verification', 'update', 'delete')"""
-PENDING_SCHEMA = {
-    "contact": pl.Int64(),
-    "operation": pl.Int64(),
-    "kind": pl.String(),
-    "rank": pl.Int64(),
-    "tries": pl.Int64(),
-    "doubts": pl.Int64(),
-    "tried": pl.Int64(),
-}
 
 LAST = "select coalesce(max(id), 0) from contacts"
 COUNT = "select count(*) from contacts"
@@ -58,6 +43,9 @@ COUNTED = "insert into tallies values (?, ?, ?, ?) on conflict do update set n =
 
 FORGET = "delete from rows where sheet = ?"
 ROW = "insert into rows (line, contact, cells, findings, sheet, place) values (?, ?, ?, ?, {sheet}, '{place}')"
+PLAIN_ROWS = """
+insert into rows (sheet, line, place, contact)
+select ?, value ->> 0, 'accepted', value ->> 1 from json_each(?)"""
 
 ASKED = """
 select distinct contact from rows join sheets on sheets.id = rows.sheet
@@ -75,18 +63,18 @@ set state = (
 where id in (select value from json_each(?)) and exists (select 1 from operations where contact = contacts.id)"""
 DROP_CONTACTS = "delete from contacts where state = 'waiting' and id in (select value from json_each(?))"
 
-ASKING = """
-select rows.contact, sheets.file, rows.line from rows join sheets on sheets.id = rows.sheet
-where sheets.directory = ? and rows.place = 'accepted' order by sheets.staged_at, sheets.id, rows.line"""
+SHEETS = "select id, file from sheets where directory = ? order by staged_at, id"
 
 SLICE = 20_000  # rows turned into Python values at once
 
 
 def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
-    columns = [name for name in KNOWN if name not in ("contact", "file", "line")]
+    columns = tuple(name for name in KNOWN if name not in ("contact", "file", "line"))
     held = contacts(c, directory, columns)
-    asking = frame(c, ASKING, (directory,), {"contact": pl.Int64(), "file": pl.String(), "line": pl.Int64()})
-    newest = asking.unique("contact", keep="last", maintain_order=True)
+    sheets: list[Any] = c.execute(SHEETS, (directory,)).fetchall()
+    rows = [asking(c, sheet).with_columns(pl.lit(file, pl.String).alias("file")) for sheet, file in sheets]
+    none = pl.DataFrame(schema={"contact": pl.Int64, "line": pl.Int64, "file": pl.String})
+    newest = pl.concat([none, *rows]).unique("contact", keep="last", maintain_order=True)
     return held.join(newest, on="contact", how="left", maintain_order="left").select(*KNOWN)
 
 
@@ -107,7 +95,7 @@ class _Stage:
 
     def write(self, run: str, staging: Staging) -> int:
         sheet = self._sheet(run, staging)
-        former = frame(self._c, FORMER, (sheet,), {"contact": pl.Int64()})
+        former = asking(self._c, sheet).select("contact")
         held = self._held()
         asked = self._asked(staging.contacts, held, sheet)
         self._add(asked.filter(pl.col("fresh")))
@@ -123,18 +111,9 @@ class _Stage:
         return int(self._c.execute(SHEET, (*head, *counts, run, self._now)).get)
 
     def _held(self) -> pl.DataFrame:
-        """The directory's contacts: contact, key, state, and where one is pending: operation, kind, rank, untried,
-        undoubted."""
-        pending = frame(self._c, PENDING, (self._directory,), PENDING_SCHEMA).select(
-            "contact",
-            "operation",
-            "kind",
-            "rank",
-            untried=(pl.col("tries") == 0) & (pl.col("tried") == 0),
-            undoubted=pl.col("doubts") == 0,
-        )
-        held = contacts(self._c, self._directory, ("key", "state"))
-        return held.join(pending.unique("contact", keep="first"), on="contact", how="left")
+        """The directory's contacts: contact, key, state, and what is `pending` for it, null if nothing."""
+        waits = pending(self._c, self._directory).unique("contact", keep="first")
+        return contacts(self._c, self._directory, ("key", "state")).join(waits, on="contact", how="left")
 
     def _asked(self, rows: pl.DataFrame, held: pl.DataFrame, sheet: int) -> pl.DataFrame:
         """Each accepted row with its contact's number, its turn, and what the ledger holds of it."""
@@ -170,7 +149,7 @@ class _Stage:
     def _take(self, known: pl.DataFrame) -> None:
         """Contacts that wait, failed or were deleted take the row's values and wait; the others keep their own."""
         ended = pl.col("state").is_in(["failed", "deleted"])
-        waits = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & pl.col("undoubted")
+        waits = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & (pl.col("doubted") == 0)
         self._each(TAKE, known.filter(ended | waits).select("contact", *FIELDS))
         again = known.filter(ended & (pl.col("kind") != "add").fill_null(value=True))
         self._each(NEW_ADD, again.select("contact", "turn"))
@@ -179,32 +158,37 @@ class _Stage:
 
     def _rows(self, sheet: int, asked: pl.DataFrame, staging: Staging) -> None:
         self._c.execute(FORGET, (sheet,))
-        twins = staging.duplicates.select("line", "key", "cells", "findings")
+        nobody = pl.lit(None, pl.Int64).alias("contact")
+        twins = staging.duplicates.with_columns(nobody)
         if not twins.is_empty():
             held = contacts(self._c, self._directory, ("key",))
-            twins = twins.join(held, on="key", how="left", maintain_order="left")
-        else:
-            twins = twins.with_columns(contact=pl.lit(None, pl.Int64))
-        places = {
-            "accepted": asked,
-            "rejected": staging.rejected.with_columns(contact=pl.lit(None, pl.Int64)),
-            "duplicate": twins,
-        }
-        for place, rows in places.items():
+            twins = twins.drop("contact").join(held, on="key", how="left", maintain_order="left")
+        plain = pl.col("cells").is_null() & pl.col("findings").is_null()
+        self._plain(sheet, asked.filter(plain))
+        told = asked.filter(~plain)
+        rejected = staging.rejected.with_columns(nobody)
+        for place, rows in {"accepted": told, "rejected": rejected, "duplicate": twins}.items():
             self._each(ROW.format(sheet=sheet, place=place), rows.select("line", "contact", "cells", "findings"))
+
+    def _plain(self, sheet: int, rows: pl.DataFrame) -> None:
+        """Accepted rows of which there is nothing more to say: numbers, which go in as text, thousands at a time."""
+        for part in rows.iter_slices(SLICE):
+            self._c.execute(
+                PLAIN_ROWS, (sheet, _list(part.select(pl.format("[{},{}]", "line", "contact")).to_series()))
+            )
 
     def _withdraw(self, left: pl.DataFrame, held: pl.DataFrame) -> None:
         """Contacts whose add was never tried and whom no row asks for any more were a plan only: it is dropped.
 
         One that failed or was deleted before it waited again is so again.
         """
-        untried = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & pl.col("untried")
+        untried = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & (pl.col("tried") == 0)
         left = left.join(held.filter(untried), on="contact", how="semi")
         if left.is_empty():
             return
-        asked = frame(self._c, ASKED, (self._directory, _json(left)), {"contact": pl.Int64()})
+        asked = frame(self._c, ASKED, (self._directory, _list(left["contact"])), {"contact": pl.Int64()})
         left = left.join(asked, on="contact", how="anti")
-        numbers = _json(left)
+        numbers = _list(left["contact"])
         self._c.execute(DROP_ADDS, (numbers,))
         self._count("add", "pending", -self._c.changes())
         self._c.execute(RESTORE, (numbers,))
@@ -226,5 +210,6 @@ def _tuples(rows: pl.DataFrame) -> Iterable[tuple[str | int | None, ...]]:
     return rows.iter_rows(buffer_size=SLICE)
 
 
-def _json(contacts: pl.DataFrame) -> str:
-    return "[" + ",".join(map(str, contacts["contact"].to_list())) + "]"
+def _list(values: pl.Series) -> str:
+    """As a JSON list."""
+    return f"[{values.cast(pl.String).str.join(',').item()}]"

@@ -1,0 +1,218 @@
+"""The ledger's speed: staging beside a bare insert, claims and records through the scribe, status of a large ledger.
+
+python -m benchmarks.ledger [--rows 1000000] [--rounds 3]
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import polars as pl
+
+from importer.ledger.port import Change, Lease, Run, Staging
+from importer.ledger.scribe import Scribe
+from importer.ledger.sqlite import SqliteLedger, open_sqlite
+from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
+
+NOW = 1_700_000_000.0
+LETTERS = 26**5
+COLUMNS = ("line", "key", "name", "email_address", "phone_number", "title", "message_types")
+
+
+def people(count: int) -> pl.DataFrame:
+    """Accepted rows with distinct names in no order."""
+    places = random.Random(1).sample(range(LETTERS), count)  # noqa: S311  it makes up names
+    keys = pl.Series(["k" + "".join(chr(97 + place // 26**power % 26) for power in range(5)) for place in places])
+    return pl.DataFrame(
+        {
+            "line": pl.int_range(2, count + 2, eager=True),
+            "key": keys,
+            "name": keys.str.to_titlecase(),
+            "email_address": keys + "@example.com",
+            "phone_number": "86-13900001234",
+            "title": "TechnicalDirector",
+            "message_types": "FaultMessage;AccountExpenses",
+        }
+    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("state", "cells", "findings"))
+
+
+def staging(rows: pl.DataFrame, digest: str = "d") -> Staging:
+    none = rows.clear()
+    return Staging("people.csv", None, digest, "{}", 0, rows, none, none)
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def floor(path: Path, rows: pl.DataFrame, *, sorted_index: bool) -> float:
+    """A bare insert of the same rows with one index on the key, kept up row by row or built at the end."""
+    connection = apsw.Connection(str(path))
+    for pragma, value in (("journal_mode", "wal"), ("synchronous", "full"), ("cache_size", -64 * 1024)):
+        connection.pragma(pragma, value)
+    index = "create unique index keys on people (key)"
+    names = ", ".join(COLUMNS)
+
+    def work() -> None:
+        connection.execute("begin immediate")
+        connection.execute(f"create table people (id integer primary key, {names})")
+        if not sorted_index:
+            connection.execute(index)
+        values = rows.select(COLUMNS).iter_rows()
+        connection.executemany(f"insert into people ({names}) values ({', '.join('?' * len(COLUMNS))})", values)
+        if sorted_index:
+            connection.execute(index)
+        connection.execute("commit")
+
+    try:
+        return timed(work)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[tuple[SqliteLedger, Lease]]:
+    ledger = open_sqlite(path)
+    lease = ledger.acquire(ledger.directory("default", "loopback"), "benchmark", now=NOW, ttl=60)
+    ledger.start_run(lease, Run("run", lease.directory, "run", "people.csv", "d", NOW))
+    try:
+        yield ledger, lease
+    finally:
+        ledger.close()
+
+
+def stage(folder: Path, rows: pl.DataFrame) -> dict[str, float]:
+    """Seconds of each step of a file's life in a ledger of its own."""
+    with held(folder / "importer.db") as (ledger, lease):
+        seconds = {
+            "stage": timed(lambda: ledger.stage(lease, "run", staging(rows), now=NOW)),
+            "known": timed(lambda: ledger.known(lease.directory)),
+            "stage again": timed(lambda: ledger.stage(lease, "run", staging(rows, "e"), now=NOW)),
+            "totals": timed(lambda: ledger.totals(lease.directory)),
+            "export": timed(lambda: sum(1 for _ in ledger.export())),
+        }
+    size = (folder / "importer.db").stat().st_size / rows.height
+    return seconds | {"bytes a contact": size}
+
+
+def done(operation: Operation) -> Change:
+    attempt = Attempt(operation.id, NOW, NOW + 1, Outcome.DONE, "ok", request_id="0A1B2C3D-0000-4444-8888-000000000000")
+    then = Kind.SEND_EMAIL if operation.kind is Kind.ADD else None
+    state = State.ADDED if operation.kind is Kind.ADD else State.SENT
+    return Change(
+        operation.id, Status.IN_FLIGHT, Status.DONE, state, attempt, contact_id=f"c-{operation.id}", then=then
+    )
+
+
+async def alone(scribe: Scribe, lease: Lease, workers: int) -> int:
+    """Each worker claims one operation and records it before it takes the next; how many there were."""
+    count = 0
+
+    async def work() -> None:
+        nonlocal count
+        while claimed := await scribe.do(lambda ledger: ledger.claim(lease, Kind.ADD, 1, now=NOW)):
+            change = done(claimed[0])
+            await scribe.do(lambda ledger, change=change: ledger.record(lease, "run", [change]))  # type: ignore[misc]
+            count += 1
+
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return count
+
+
+async def together(scribe: Scribe, lease: Lease, workers: int) -> int:
+    """Claimed two for each worker at a time, recorded as many at once as wait; how many there were."""
+    count = 0
+    while claimed := await scribe.do(lambda ledger: ledger.claim(lease, Kind.SEND_EMAIL, 2 * workers, now=NOW)):
+        changes = [done(operation) for operation in claimed]
+        await scribe.do(lambda ledger, changes=changes: ledger.record(lease, "run", changes))  # type: ignore[misc]
+        count += len(claimed)
+    return count
+
+
+async def through(folder: Path, rows: pl.DataFrame, workers: int) -> dict[str, float]:
+    """Operations a second, claimed and recorded through the scribe."""
+    path = folder / "importer.db"
+    with held(path) as (ledger, lease):
+        ledger.stage(lease, "run", staging(rows), now=NOW)
+    rates = {}
+    async with Scribe(lambda: open_sqlite(path)) as scribe:
+        for name, how in (("one by one", alone), ("in batches", together)):
+            start = time.perf_counter()
+            count = await how(scribe, lease, workers)
+            rates[f"{name}, {workers} workers"] = count / (time.perf_counter() - start)
+    return rates
+
+
+def status(folder: Path, rows: pl.DataFrame) -> dict[str, float]:
+    """Seconds to tell where everything stands, with every contact sent and three attempts each."""
+    path = folder / "importer.db"
+    with held(path) as (ledger, lease):
+        ledger.stage(lease, "run", staging(rows), now=NOW)
+        for kind in (Kind.ADD, Kind.SEND_EMAIL):
+            while claimed := ledger.claim(lease, kind, 5000, now=NOW):
+                ledger.record(lease, "run", [done(operation) for operation in claimed])
+    _repeat_attempts(path, rows.height)
+    with held(path) as (ledger, lease):
+        return {
+            "status": timed(ledger.status),
+            "sends of the day": timed(lambda: ledger.sends_since(lease.directory, NOW - 1)),
+            "unsettled": timed(lambda: ledger.unsettled(lease.directory, ["kaaaaa", "kbbbbb"])),
+        }
+
+
+def _repeat_attempts(path: Path, count: int) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(
+        "insert into attempts (operation, directory, kind, started_at, ended_at, outcome, code)"
+        " select operation, directory, kind, 0, 0, 'conflict', 'c' from attempts limit ?",
+        (count,),
+    )
+    connection.execute("update directories set lease_owner = null")
+    connection.close()
+
+
+def fresh(work: Callable[[Path], object]) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        return work(Path(folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The ledger's speed beside a bare insert.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    rows = people(options.rows)
+    print(f"{rows.height} rows, medians of {options.rounds} rounds")
+    taken: dict[str, list[float]] = {}
+    for _ in range(options.rounds):
+        figures = {
+            "floor": fresh(lambda folder: floor(folder / "floor.db", rows, sorted_index=True)),
+            "floor, index kept up": fresh(lambda folder: floor(folder / "floor.db", rows, sorted_index=False)),
+            **fresh(lambda folder: stage(folder, rows)),
+        }
+        for name, value in figures.items():
+            taken.setdefault(name, []).append(value)
+    base = statistics.median(taken["floor"])
+    for name, values in taken.items():
+        middle = statistics.median(values)
+        ratio = "" if name == "bytes a contact" else f"{middle / base:8.2f} x floor"
+        print(f"{name:28} {middle:10.3f} {ratio}")
+    few = rows.head(min(rows.height, 20_000))
+    for workers in (16, 256):
+        for name, rate in fresh(lambda folder, n=workers: asyncio.run(through(folder, few, n))).items():
+            print(f"{name:28} {rate:10.0f} operations/s")
+    for name, seconds in fresh(lambda folder: status(folder, rows)).items():
+        print(f"{name:28} {seconds:10.4f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,8 @@
     python -m benchmarks.emulator [--calls 20000] [--connections 8] [--memory 1000000]
 
 The same requests, sent by the same client, go to a bare aiohttp server with the same signature check: the ratio
-says what the emulator itself costs, whatever the machine.
+says what the emulator itself costs, whatever the machine. ``durable`` is the emulator with its state in a file,
+every write on the disk before its answer.
 """
 
 import argparse
@@ -15,10 +16,12 @@ import multiprocessing
 import os
 import resource
 import string
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
@@ -87,9 +90,13 @@ def serve(kind: str, pipe: Connection) -> None:
             await answer()
             await runner.cleanup()
         else:
-            async with Emulator(limits=OFF, access_key_id=KEY_ID, access_key_secret=SECRET) as emulator:
-                pipe.send(emulator.port)
-                await answer()
+            with tempfile.TemporaryDirectory() as folder:
+                state = Path(folder) / "state.db" if kind == "durable" else None
+                async with Emulator(
+                    limits=OFF, state=state, access_key_id=KEY_ID, access_key_secret=SECRET
+                ) as emulator:
+                    pipe.send(emulator.port)
+                    await answer()
 
     async def answer() -> None:
         while await asyncio.to_thread(pipe.recv) != "stop":
@@ -174,7 +181,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
     options = parser.parse_args()
-    rates = {kind: measure(kind, options.calls, options.connections) for kind in ("bare", "emulator")}
+    rates = {kind: measure(kind, options.calls, options.connections) for kind in ("bare", "emulator", "durable")}
     print(f"    ratio: {rates['emulator'] / rates['bare']:.2f} of a bare server")
     if options.memory:
         watch(options.memory, options.connections)

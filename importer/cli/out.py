@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+PAPER = 120  # characters a line where there is no terminal
+
+
 @dataclass(frozen=True, slots=True)
 class Out:
     """How a command speaks."""
@@ -43,7 +46,8 @@ class Out:
     def console(self, *, stderr: bool = False) -> "Console":
         from rich.console import Console
 
-        return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty(), highlight=False)
+        terminal = (sys.stderr if stderr else sys.stdout).isatty()
+        return Console(stderr=stderr, highlight=False, width=None if terminal else PAPER)
 
     def notice(self, event: str, **facts: Any) -> None:
         """A line on stderr for whoever watches; never with a name, an address or a number in it."""

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,6 +31,7 @@ KINDS: dict[str, bool] = {
     "huge": True,  # 200 with a body of `size` bytes
     "wrong-name": False,  # a TLS handshake with a certificate for another host
 }
+_ENDLESS = 10**15
 _SHAPES = ("fixed", "uniform", "exponential", "lognormal")
 _NAMELESS = "tls"  # the action of a handshake: there is none yet
 
@@ -66,8 +67,10 @@ class Fault:
             raise EmulatorError(f"A fault's shape is {self.shape!r}; {_known(self.shape, _SHAPES)}")
         if not 0 <= self.probability <= 1:
             raise EmulatorError(f"A fault's probability is {self.probability}; it must be from 0 to 1.")
-        if min(self.seconds, self.times, self.size, self.status) < 0:
-            raise EmulatorError("A fault's seconds, times, size and status must be 0 or more.")
+        if not all(0 <= value < _ENDLESS for value in (self.seconds, self.times, self.size)):
+            raise EmulatorError("A fault's seconds, times and size must be 0 or more, and finite.")
+        if self.status and not 200 <= self.status <= 599:
+            raise EmulatorError(f"A fault's status is {self.status}; it must be from 200 to 599.")
         object.__setattr__(self, "calls", tuple(self.calls))
 
     @property
@@ -170,25 +173,24 @@ def _fault(number: int, row: object) -> Fault:
     for name, value in row.items():
         if name not in known:
             raise EmulatorError(f"Fault {number} has no {name!r}; {_known(str(name), known)}")
-        if not _fits(known[name].default, value):
+        if not _fits(known[name].type, value):
             raise EmulatorError(f"Fault {number}: the value {value!r} of {name!r} is of the wrong type.")
     if "kind" not in row:
         raise EmulatorError(f"Fault {number} names no kind; it may be one of: {', '.join(KINDS)}.")
     return Fault(**row)
 
 
-def _fits(default: object, value: object) -> bool:
-    if default is MISSING:  # kind, headers
-        return isinstance(value, str | Mapping)
-    if default is None or isinstance(default, bool):
-        return isinstance(value, bool)
+def _fits(kind: object, value: object) -> bool:
+    """Whether a value read from TOML or JSON is of a field's type."""
     if isinstance(value, bool):
-        return False
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    if isinstance(default, tuple):
-        return isinstance(value, list) and all(isinstance(item, int) for item in value)
-    return isinstance(value, type(default))
+        return kind in (bool, bool | None)
+    if isinstance(value, int):
+        return kind in (int, float)
+    if isinstance(value, list):
+        return kind == tuple[int, ...] and all(type(item) is int for item in value)
+    if isinstance(value, Mapping):
+        return kind == Mapping[str, str] and all(isinstance(text, str) for text in value.values())
+    return kind is type(value)
 
 
 def _known(name: str, names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import quote, unquote_plus
 
 from importer.emulator.errors import Refusal
@@ -20,6 +21,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _AUTHORIZATION = re.compile(
     r"ACS3-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([a-z0-9;_.-]+), *Signature=([0-9a-fA-F]+)"
 )
+_FORM_MAX = 256 * 1024  # to encode more anew would hold everybody else up
 _SAFE = "-_.~"
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 _MISMATCH = " server string to sign is:"
@@ -167,12 +169,8 @@ class Gateway:
         return key
 
     def _check_date(self, text: str | None) -> None:
-        if not text or not _DATE.fullmatch(text):
+        if text is None or (at := _seconds(text)) is None:
             raise Refusal("InvalidTimeStamp.Format")
-        try:
-            at = datetime.fromisoformat(text).timestamp()
-        except ValueError:
-            raise Refusal("InvalidTimeStamp.Format") from None
         if abs(self._wall() - at) > _DRIFT:
             raise Refusal("InvalidTimeStamp.Expired")
 
@@ -190,6 +188,15 @@ class Gateway:
             raise Refusal("IncompleteSignature")
         if not self._nonces.use(f"{key.id} {nonce}", self._wall()):
             raise Refusal("SignatureNonceUsed")
+
+
+@lru_cache(maxsize=64)
+def _seconds(date: str) -> float | None:
+    """Seconds since the epoch; `None` if it is not such a date."""
+    try:
+        return datetime.fromisoformat(date).timestamp() if _DATE.fullmatch(date) else None
+    except ValueError:
+        return None
 
 
 def action_of(request: Request, values: Mapping[str, str]) -> str:
@@ -218,6 +225,8 @@ def _form(request: Request) -> list[tuple[str, str]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not request.body or kind != "application/x-www-form-urlencoded":
         return []
+    if len(request.body) > _FORM_MAX:
+        raise Refusal("RequestBodyTooLarge")
     return parse(request.body.decode("utf-8", "replace"))
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
+from anyio import CancelScope
 
 from importer.emulator import view
 from importer.emulator.aside import Aside
@@ -123,7 +124,11 @@ class Emulator:
         await self.close()
 
     async def close(self) -> None:
-        """Finish the calls under way, write what is left, and leave the socket and the file."""
+        """Finish the calls under way, write what is left, and leave the socket and the file, cancelled or not."""
+        with CancelScope(shield=True):
+            await self._close()
+
+    async def _close(self) -> None:
         if self._wire is not None:
             self._wire.stop()
         if self._runner is not None:
@@ -159,6 +164,8 @@ class Emulator:
     # -- starting
 
     def _load(self) -> None:
+        self.journal.clear()
+        self.directories.clear()
         self.keys = self._make_keys()
         names = {key.directory for key in self.keys} - {""}
         if self._state is not None:
@@ -198,7 +205,7 @@ class Emulator:
 
     async def _listen(self) -> None:
         self.gateway = Gateway(self.keys, self._clocks.wall, need_ssl=self.limits.need_ssl)
-        parts = Parts(
+        self.parts = Parts(
             directories=self.directories,
             journal=self.journal,
             service=self.service,
@@ -208,7 +215,7 @@ class Emulator:
             link=self._link,
             reset=self.reset,
         )
-        self._wire = Wire(self.gateway, self.service, Aside(parts, self.host, self._settle).answer)
+        self._wire = Wire(self.gateway, self.service, Aside(self.parts, self.host, self._settle).answer)
         self._runner = web.ServerRunner(self._wire.server(), shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._context())

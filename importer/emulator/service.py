@@ -147,7 +147,7 @@ class Service:
         return self.directories[name]
 
     def refuse(self, refusal: Refusal, action: str, request_id: str, host: str, *, quiet: bool = False) -> Reply:
-        """A refusal as an answer; counted, unless ``quiet``."""
+        """A refusal as an answer; counted, unless ``quiet``: then a fault will hide it."""
         if not quiet:
             self.count(action, refusal.code, refusal.status, request_id)
         body: Body = {

@@ -16,6 +16,7 @@ from importer.emulator.service import Reply, Service
 
 BODY_MAX = 16 * 2**20
 JSON = "application/json;charset=utf-8"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _BODY_SECONDS = 30.0
 _LINE_MAX = 64 * 1024
 _LOG = logging.getLogger("importer.emulator")
@@ -152,4 +153,4 @@ def respond(reply: Reply) -> web.Response:
 
 
 def dump(body: Any) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(body).encode("utf-8", "replace")

@@ -128,7 +128,8 @@ def world(caller: Caller, desk: Desk, settings: Settings, clock: Clock) -> World
 
 def looker(caller: Caller, settings: Settings, clock: Clock) -> Callable[[], Awaitable[list[Listed]]]:
     """What lists the directory when it is called."""
-    return partial(listing, caller, page_size=settings.page_size, sleep=clock.sleep, random=_chance().random, attempts=LOOKS)
+    chance = _chance().random
+    return partial(listing, caller, page_size=settings.page_size, sleep=clock.sleep, random=chance, attempts=LOOKS)
 
 
 def _chance() -> random.Random:

@@ -1,14 +1,18 @@
 """What every command begins with: a file, read and checked by the settings."""
 
+import hashlib
 import json
 from pathlib import Path
 
 from importer import sheet as sheets
+from importer.jobs.stores import existing, ledger_path
+from importer.ledger.port import Staged
 from importer.model.errors import FixFile
 from importer.settings import Settings
 from importer.sheet import Sheet
 from importer.sheet.columns import match
 from importer.stage.check import Checked, check
+from importer.version import __version__
 
 DECIDING = (
     "sheet",
@@ -39,5 +43,36 @@ def read(file: str | Path, settings: Settings) -> tuple[Sheet, Checked]:
 
 
 def options(settings: Settings) -> str:
-    """The settings that decide what becomes of each row, as JSON: the same ones give the same rows."""
-    return json.dumps({name: getattr(settings, name) for name in DECIDING}, sort_keys=True)
+    """What decides the fate of each row of a file, this program too, as JSON: the same gives the same."""
+    deciding = {name: getattr(settings, name) for name in DECIDING}
+    return json.dumps({"version": __version__, **deciding}, sort_keys=True)
+
+
+def digest(file: str | Path) -> str | None:
+    """SHA-256 of the file's bytes, in hex; ``None`` when that cannot be had without reading it as a sheet."""
+    if str(file) == "-":
+        return None
+    try:
+        with Path(file).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None  # reading it says what is wrong
+
+
+def staged_already(file: str | Path, settings: Settings, place: str) -> str | None:
+    """The file's digest, if the ledger holds just this file, read with just these settings, for the directory there.
+
+    ``place``: what tells the directory apart. A file with rows that clashed with what was there is read again.
+    """
+    found = digest(file)
+    if found is None or not ledger_path(settings).exists():
+        return None
+    with existing(settings) as ledger:
+        number = ledger.find(settings.profile, place)
+        staged = None if number is None else ledger.staged(number, str(file))
+    return found if holds(staged, found, settings) else None
+
+
+def holds(staged: Staged | None, digest: str, settings: Settings) -> bool:
+    """Whether a staged file says all that reading it again would say."""
+    return staged is not None and (staged.digest, staged.options, staged.clashes) == (digest, options(settings), 0)

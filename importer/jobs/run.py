@@ -3,14 +3,17 @@
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from importer.directory import Listed
+from importer.directory.endpoint import endpoint_url, identity
 from importer.jobs import connect
-from importer.jobs.reading import options, read
-from importer.ledger.port import Lease, LeaseLost, Run, Totals
+from importer.jobs.reading import holds, options, read, staged_already
+from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.report.summary import Summary, balance, waits
@@ -33,52 +36,72 @@ async def run(file: str | Path, settings: Settings | None = None, *, watch: Watc
     settings = settings or load()
     clock = Clock.starting(settings.now)
     begun = clock.ticks()
-    sheet, checked = await anyio.to_thread.run_sync(read, file, settings, abandon_on_cancel=True)
+    task = await anyio.to_thread.run_sync(task_of, file, settings, abandon_on_cancel=True)
     async with connect.directory(settings, clock) as (caller, place), connect.ledger(settings) as desk:
         number = await desk.do(lambda ledger: ledger.directory(settings.profile, place))
         async with connect.leased(desk, number, settings, clock) as lease:
             world = connect.world(caller, desk, settings, clock)
-            return await carry_out(world, lease, sheet, checked, settings, watch=watch, begun=begun)
+            return await carry_out(world, lease, task, watch=watch, begun=begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be run: a file by the settings. ``read``: the sheet and its check, wanted only if it is not staged."""
+
+    file: str
+    digest: str
+    settings: Settings
+    read: Callable[[], tuple[Sheet, Checked]]
+
+
+def task_of(file: str | Path, settings: Settings) -> Task:
+    """The task of a file, which is read at once unless the ledger holds it already. Raises `FixFile`."""
+    place = "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
+    if digest := staged_already(file, settings, place):
+        return Task(str(file), digest, settings, partial(read, file, settings))
+    found = read(file, settings)
+    return Task(found[0].file, found[0].digest, settings, lambda: found)
 
 
 async def carry_out(
-    world: World,
-    lease: Lease,
-    sheet: Sheet,
-    checked: Checked,
-    settings: Settings,
-    *,
-    watch: Watch | None = None,
-    begun: float | None = None,
+    world: World, lease: Lease, task: Task, *, watch: Watch | None = None, begun: float | None = None
 ) -> Summary:
-    """A run whose file is read and whose directory is leased; ``begun``: ticks of the clock when reading began."""
-    course = await _start(world, lease, sheet, settings)
+    """A run in a leased directory; ``begun``: ticks of the clock when reading began."""
+    course = await _start(world, lease, task)
     if watch is not None:
         watch(course)
     began = course.clock.ticks() if begun is None else begun
     listed = await world.look()
-    staged = await _stage(course, world, sheet, checked, listed, settings)
+    staged = await _stage(course, world, task, listed)
     await _foresee(course)
     world.tally.span("stage", began, course.clock.ticks())
-    lost = await _submit(course, world, listed, settings)
-    return await _finish(course, staged, sheet, settings, lease_lost=lost)
+    lost = await _submit(course, world, listed, task.settings)
+    return await _finish(course, staged, task, lease_lost=lost)
 
 
-async def _start(world: World, lease: Lease, sheet: Sheet, settings: Settings) -> Course:
-    record = Run(uuid.uuid4().hex[:12], lease.directory, "run", sheet.file, sheet.digest, world.clock.now())
+async def _start(world: World, lease: Lease, task: Task) -> Course:
+    run_id = uuid.uuid4().hex[:12]
+    record = Run(run_id, lease.directory, "run", task.file, task.digest, world.clock.now())
     await world.desk.do(lambda ledger: ledger.start_run(lease, record))
-    return await start(world, lease, record.id, connect.limits(settings))
+    return await start(world, lease, run_id, connect.limits(task.settings))
 
 
-async def _stage(
-    course: Course, world: World, sheet: Sheet, checked: Checked, listed: Sequence[Listed], settings: Settings
-) -> int:
-    """The number of the staged file."""
-    known = await course.desk.do(lambda ledger: ledger.known(course.lease.directory))
+async def _stage(course: Course, world: World, task: Task, listed: Sequence[Listed]) -> int:
+    """The number of the staged file; one that is staged already is left as it is."""
+    directory, settings = course.lease.directory, task.settings
+    staged = await course.desk.do(lambda ledger: ledger.staged(directory, task.file))
+    if staged is not None and holds(staged, task.digest, settings):
+        return staged.id
+    known = await course.desk.do(lambda ledger: ledger.known(directory))
     told = options(settings)
-    plan = await world.aside(lambda: planned(sheet, checked, known, listed, options=told, on_clash=settings.on_clash))
+
+    def work() -> Staging:
+        sheet, checked = task.read()
+        return planned(sheet, checked, known, listed, options=told, on_clash=settings.on_clash).staging
+
+    staging = await world.aside(work)
     now = course.clock.now()
-    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, plan.staging, now=now))
+    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, staging, now=now))
 
 
 async def _foresee(course: Course) -> None:
@@ -99,8 +122,8 @@ async def _submit(course: Course, world: World, listed: Sequence[Listed], settin
     return lost
 
 
-async def _finish(course: Course, staged: int, sheet: Sheet, settings: Settings, *, lease_lost: bool) -> Summary:
-    directory = course.lease.directory
+async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) -> Summary:
+    directory, settings = course.lease.directory, task.settings
     totals: Totals = await course.desk.do(lambda ledger: ledger.totals(directory, staged))
     deferrals = await course.desk.do(lambda ledger: ledger.deferrals(directory))
     rows, contacts, operations = balance(totals)
@@ -108,7 +131,7 @@ async def _finish(course: Course, staged: int, sheet: Sheet, settings: Settings,
     summary = Summary(
         run=course.run,
         command="run",
-        file=sheet.file,
+        file=task.file,
         directory=settings.profile,
         rows=rows,
         contacts=contacts,

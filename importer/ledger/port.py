@@ -4,7 +4,7 @@ Verbs are synchronous and belong to one thread (`scribe.Scribe` gives them to as
 work: it happens whole or not at all. Times are seconds since the epoch, UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -89,6 +89,7 @@ class Staging:
     contacts: "pl.DataFrame"
     rejected: "pl.DataFrame"
     duplicates: "pl.DataFrame"
+    headers: Mapping[str, str] = field(default_factory=dict)  # field → its header, where it is not the API's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,21 +19,25 @@ def findings(found: pl.DataFrame, file: str, *, verbose: bool = False) -> Iterat
     if found.is_empty():
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("", "rule", "rows", "where", "what"):
+    for title in ("", "rule"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("rows", justify="right")
+    for title in ("where", "the first of them"):
         table.add_column(title, overflow="fold")
     grouped = found.group_by("severity", "rule", maintain_order=True).agg(pl.len(), pl.all().head(PLACES))
     order = pl.col("severity").replace_strict({"error": 0, "warning": 1, "note": 2})
     for row in grouped.sort(order, "len", descending=[False, True]).iter_rows(named=True):
         where = ", ".join(_place(line, column) for line, column in zip(row["line"], row["column"], strict=True))
         more = ", …" if row["len"] > PLACES else ""
-        what = row["message"][0] + (f" — {row['hint'][0]}" if row["hint"][0] else "")
         style = STYLES[row["severity"]]
-        table.add_row(Text(row["severity"], style), row["rule"], str(row["len"]), Text(where + more), Text(what))
+        table.add_row(
+            Text(row["severity"], style), row["rule"], str(row["len"]), Text(where + more), Text(row["message"][0])
+        )
     yield table
     if verbose:
         yield from _each(found, file)
-    elif found.height > grouped.height:
-        yield Text(f"every finding: importer check {file} --verbose", "dim")
+    else:
+        yield Text(f"every finding, and what to do: importer check {file} --verbose", "dim")
 
 
 def _each(found: pl.DataFrame, file: str) -> Iterator[Text]:
@@ -43,8 +47,8 @@ def _each(found: pl.DataFrame, file: str) -> Iterator[Text]:
         value = f" {row['value']!r}" if row["value"] is not None else ""
         told = f"{place}{column}{value}: {row['severity']} {row['rule']}: {row['message']}"
         if row["suggestion"]:
-            told += f" (suggested: {row['suggestion']})"
-        yield Text(told)
+            told += f" Suggested: {row['suggestion']}."
+        yield Text(f"{told} {row['hint'] or ''}".rstrip())
 
 
 def _place(line: int | None, column: str | None) -> str:

@@ -6,13 +6,15 @@ Of no XML part more is read than its tags, by pattern; a document type, which co
 import io
 import zipfile
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
+ROWS_MAX, COLUMNS_MAX = 1 << 20, 1 << 14  # of a sheet, as Excel has them; what lies beyond is a forgery
 MARKS_MAX = 2_000_000  # cells of other kinds that are told apart
+MERGED_MAX = 100_000  # merged ranges that are looked at
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A cell that is no text and no plain number: row and column from 0.
 
     ``kind`` is error, date, boolean, formula (one without a value) or long (a number of 16 digits or more).
@@ -41,10 +43,14 @@ class Details:
 
     def plain(self) -> dict[str, Any]:
         """As JSON, the marks in columns."""
-        marks = self.marks[:MARKS_MAX]
+        inside = (mark for mark in self.marks if 0 <= mark.row < ROWS_MAX and 0 <= mark.column < COLUMNS_MAX)
+        marks = list(islice(inside, MARKS_MAX))
+        merged = [
+            one for one in self.merged if 0 <= one[0] <= one[2] < ROWS_MAX and 0 <= one[1] <= one[3] < COLUMNS_MAX
+        ]
         return {
-            "hidden_rows": self.hidden,
-            "merged": self.merged,
+            "hidden_rows": [(max(0, first), last) for first, last in self.hidden if last >= 0],
+            "merged": merged[:MERGED_MAX],
             "marks": {
                 "row": [mark.row for mark in marks],
                 "position": [mark.column for mark in marks],

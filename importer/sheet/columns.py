@@ -153,17 +153,17 @@ def _one(name: str, places: Sequence[int], columns: Sequence[str]) -> int:
         best = [index for index in places if key(columns[index]) in better]
         if len(best) == 1:
             return best[0]
-    headers = " and ".join(f"{columns[index]} (column {letters(index)})" for index in places)
+    headers = " and ".join(f"{plain(columns[index])} (column {letters(index)})" for index in places)
     raise FixFile(
         f"more than one column is for {API_NAMES.get(name, name)}: {headers}",
-        hint=f'Rename all but one, or say which: --map "{columns[places[0]]}={API_NAMES.get(name, name)}".',
+        hint=f'Rename all but one, or say which: --map "{plain(columns[places[0]])}={API_NAMES.get(name, name)}".',
         code=DOUBLE.id,
     )
 
 
 def _second(name: str, used: int, places: Sequence[int], columns: Sequence[str]) -> Finding:
-    others = ", ".join(columns[index] for index in places if index != used)
-    message = f"{columns[used]} is used for {API_NAMES.get(name, name)}; another column for it is not: {others}"
+    others = ", ".join(plain(columns[index]) for index in places if index != used)
+    message = f"{plain(columns[used])} is used for {API_NAMES.get(name, name)}; another column for it is not: {others}"
     return Finding(DOUBLE.id, Severity.WARNING, message, hint="Keep one of them.", column=columns[used])
 
 
@@ -220,8 +220,8 @@ def _leftovers(columns: Sequence[str], used: Collection[int], fields: Mapping[st
         header = None if name in fields else _nearest(name, list(rest.values()), {})
         if header is not None:
             target = API_NAMES.get(name, name)
-            message = f"the column {header} is not used; is it {target}?"
-            hint = f'Rename it, or map it: --map "{header}={target}".'
+            message = f"the column {plain(header)} is not used; is it {target}?"
+            hint = f'Rename it, or map it: --map "{plain(header)}={target}".'
             findings.append(Finding(NEAR.id, NEAR.severity, message, hint=hint, column=header, suggestion=target))
     near = {finding.column for finding in findings}
     ignored = [header for header in rest.values() if header not in near]
@@ -230,8 +230,13 @@ def _leftovers(columns: Sequence[str], used: Collection[int], fields: Mapping[st
     return findings
 
 
+def plain(text: str) -> str:
+    """A header, or a sheet's name, as one may show it in a line: without line breaks, and not without end."""
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:60] or "(blank)"
+
+
 def _listed(headers: Sequence[str]) -> str:
-    shown = [" ".join(header.split())[:40] or "(blank)" for header in headers[:20]]
+    shown = [plain(header) for header in headers[:20]]
     return ", ".join(shown) + (f" and {len(headers) - 20} more" if len(headers) > 20 else "")
 
 

@@ -1,5 +1,6 @@
 """Delimited text to a grid: polars for whole columns, record by record only where the text needs it."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -12,6 +13,8 @@ from importer.sheet.grid import Grid
 from importer.sheet.layout import filled
 
 CHUNK = 50_000  # records made into columns at a time
+BROKEN_MAX = 100_000  # records with line breaks that are put together one by one
+LINES_MAX = 200  # lines of such a record
 WIDE = 40  # columns up to which one pattern for a whole line is a small program
 QUOTED = '"[^"]*"'
 COUNTS = {"fields": pl.UInt32, "text": pl.String}
@@ -32,28 +35,32 @@ def grid(text: bytes, dialect: Dialect, file: str) -> Grid:
 
 
 def _columns(text: bytes, dialect: Dialect) -> Grid | None:
-    """The whole text at once, where each record is a line; ``None`` where one may not be."""
-    header = dialect.header
-    if dialect.header_end != header.line or b"\x01" in text:
+    """The whole text at once, where quotes are only where they belong; ``None`` where they may not be."""
+    header, first = dialect.header, dialect.header_end + 1
+    if b"\x01" in text:
         return None
-    raw = _raw(text, header.line)
+    raw = _raw(text, dialect.header_end)
+    lines = pl.int_range(first, first + len(raw), dtype=pl.UInt32, eager=True)
     quoted = b'"' in text
     even = _even(raw, dialect, quoted=quoted)
-    if quoted and not even and not _regular(raw, dialect.delimiter):
-        return None
+    if quoted and not even:
+        joined = _joined(raw, lines, dialect.delimiter)
+        if joined is None:
+            return None
+        raw, lines = joined
+        even = _even(raw, dialect, quoted=True)
     try:
         frame = _parse(text, dialect, quoted=quoted)
     except pl.exceptions.PolarsError:
         return None
     if frame.height != len(raw):
         return None
-    lines = pl.int_range(header.line + 1, header.line + 1 + len(raw), dtype=pl.UInt32, eager=True)
     if even:
         return Grid(header, frame, lines, [])
     ragged = _uneven(raw, dialect, quoted=quoted)
     if b"\\" in text and not ragged.is_empty():
         return None
-    return Grid(header, frame, lines, [_ragged(ragged.with_columns(line=pl.col("row") + header.line + 1), dialect)])
+    return Grid(header, frame, lines, [_ragged(ragged.with_columns(line=lines.gather(ragged["row"])), dialect)])
 
 
 def _parse(text: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
@@ -80,10 +87,33 @@ def _raw(text: bytes, skip: int) -> pl.Series:
     )["line"]  # fmt: skip
 
 
-def _regular(raw: pl.Series, delimiter: str) -> bool:
-    """Whether quotes are only where they belong and none holds a line break, so that a line is a record."""
+def _joined(raw: pl.Series, lines: pl.Series, delimiter: str) -> tuple[pl.Series, pl.Series] | None:
+    """Records with the lines they begin on, where a quoted line break had cut them; ``None`` if they cannot be told."""
     field, mark = _field(delimiter)
-    return bool(raw.str.contains(f"^{field}(?:{mark}{field})*$").all())
+    odd = (~raw.str.contains(f"^{field}(?:{mark}{field})*$")).arg_true()
+    if len(odd) > BROKEN_MAX:
+        return None
+    # As above, and without going back, so that a long record costs no more than its length.
+    exact = f'(?:"(?:[^"]++|"")*+"|[^"{mark}]*+)'
+    whole = re.compile(f"{exact}(?:{mark}{exact})*+")
+    texts: dict[int, str] = {}
+    rest: list[int] = []
+    done = -1
+    for start in odd.to_list():
+        if start <= done:
+            continue
+        done, text = start, str(raw[start])
+        while not whole.fullmatch(text):
+            done += 1
+            if done >= len(raw) or done - start > LINES_MAX:
+                return None
+            text = f"{text}\n{raw[done]}"
+        texts[start] = text
+        rest.extend(range(start + 1, done + 1))
+    if not texts:
+        return raw, lines
+    keep = pl.Series([True]).new_from_index(0, len(raw)).scatter(rest, values=False)
+    return raw.scatter(list(texts), list(texts.values())).filter(keep), lines.filter(keep)
 
 
 def _field(delimiter: str) -> tuple[str, str]:

@@ -24,9 +24,10 @@ def header(rows: Sequence[Row], known: Collection[str], spans: Mapping[int, int]
     if not rows:
         return None
     scores = [hits(cells, known) for _, cells in rows]
-    best = max(scores)
-    if best >= 2:
-        return rows[scores.index(best)]
+    enough = max(2, 0.75 * max(scores))  # a second table below may have a name more, a line above a name or two
+    known_row = next((row for row, score in zip(rows, scores, strict=True) if score >= enough), None)
+    if known_row is not None:
+        return known_row
     widths = [_width(line, cells, spans or {}) for line, cells in rows]
     for index, width in enumerate(widths):
         below = Counter(widths[index + 1 : index + 21])

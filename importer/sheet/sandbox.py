@@ -68,14 +68,19 @@ def _answer(child: subprocess.CompletedProcess[bytes], file: str) -> Answer:
     if child.returncode == -getattr(signal, "SIGXCPU", 24):
         raise _slow(file)
     if child.returncode or len(out) < 8:
-        if b"memory" in child.stderr or child.returncode == -signal.SIGKILL:
+        if b"memory" in child.stderr or child.returncode == -getattr(signal, "SIGKILL", 9):
             raise FixFile(f"{file}: needs more memory than a spreadsheet of its size should", hint=SMALLER)
         raise FixFile(f"{file}: cannot be read as a workbook; the parser broke on it", hint=ANEW)
     size = int.from_bytes(out[:8], "big")
     head = json.loads(out[8 : 8 + size])
     if "error" in head:
-        raise FixFile(f"{file}: {head['error']}", hint=head["hint"])
+        raise FixFile(f"{file}: {_line(head['error'])}", hint=_line(head["hint"]))
     return Answer(head, list(_columns(memoryview(out)[8 + size :], head["sizes"])))
+
+
+def _line(text: str) -> str:
+    """What may quote a sheet's name, in one line."""
+    return "".join(char if char.isprintable() else " " for char in text)[:600]
 
 
 def _columns(buffer: memoryview, sizes: list[tuple[int, int]]) -> Any:

@@ -1,5 +1,6 @@
 """A workbook, or a page with a table, to a sheet: parsed apart, laid out here."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import polars as pl
 from importer.model.errors import FixFile
 from importer.model.finding import Finding, Rule
 from importer.sheet import archive, faults, layout, sandbox, table
-from importer.sheet.columns import TYPE_WORDS, hits, key, letters
+from importer.sheet.columns import TYPE_WORDS, hits, key, letters, plain
 from importer.sheet.grid import Grid
 from importer.sheet.layout import Shape
 from importer.sheet.sheet import Sheet
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 MARKS = {"row": pl.UInt32, "position": pl.UInt32, "kind": pl.String, "text": pl.String}
 AS_TEXT = "Format the column as text and type the value again."
+NO_HEADER = "Give a header row and one row for each contact."
+CELLS_MAX = 60_000_000
 KINDS: dict[str, tuple[Rule, str, str]] = {
     "error": (faults.ERROR_CELL, "the cell holds an error", "Correct the formula, or type the value."),
     "formula": (
@@ -69,7 +72,7 @@ class _Page:
         self._options = options
         self.positions: list[int] = list(answer.head["positions"])
         self._marks = pl.DataFrame(answer.head["marks"], schema=MARKS)
-        cells = self._marked(_frame(answer))
+        cells = self._marked(_frame(answer), file)
         rows = pl.int_range(cells.height, dtype=pl.UInt32, eager=True)
         self._hidden = self._ranges(rows, answer.head["hidden_rows"])
         if options.hidden == "include":
@@ -80,19 +83,26 @@ class _Page:
     @staticmethod
     def _ranges(rows: pl.Series, ranges: Sequence[Sequence[int]]) -> pl.Series:
         """Which rows are in any of the ranges."""
-        numbers = [number for first, last in ranges for number in range(first, min(last, len(rows) - 1) + 1)]
+        end = len(rows)
+        numbers = [number for first, last in ranges for number in range(first, min(last + 1, end))]
         return rows.is_in(numbers)
 
-    def _marked(self, cells: pl.DataFrame) -> pl.DataFrame:
+    def _marked(self, cells: pl.DataFrame, file: str) -> pl.DataFrame:
         """The cells with the text of those that the parser leaves blank, in columns that it may have left out."""
-        marks = self._marks.filter(pl.col("row") < max(cells.height, self._height()))
-        missing = sorted(set(marks["position"].to_list()) - set(self.positions))
-        if cells.height < self._height():
-            cells = pl.concat([cells, pl.DataFrame({"": [None] * (self._height() - cells.height)})], how="diagonal")
-            cells = cells.drop("")
+        marks = self._marks
+        missing = set(marks["position"].to_list()) - set(self.positions)
+        last = marks["row"].max()
+        height = max(cells.height, 0 if last is None else int(str(last)) + 1)
+        if not height:
+            raise FixFile(f"{file}: there is no header row", hint=NO_HEADER)
+        if height * (len(missing) + len(self.positions)) > CELLS_MAX:
+            raise FixFile(f"{file}: needs more memory than a spreadsheet should", hint=sandbox.SMALLER)
+        blank = pl.Series([None], dtype=pl.String)
         columns = {position: cells[str(index)] for index, position in enumerate(self.positions)}
-        for position in missing:
-            columns[position] = pl.Series([None] * cells.height, dtype=pl.String)
+        if height > cells.height:
+            rest = blank.new_from_index(0, height - cells.height)
+            columns = {position: column.append(rest) for position, column in columns.items()}
+        columns.update({position: blank.new_from_index(0, height) for position in missing})
         told: list[pl.DataFrame] = [marks.clear()]
         for (position,), part in marks.partition_by("position", as_dict=True).items():
             place = int(str(position))
@@ -103,10 +113,6 @@ class _Page:
         self._marks = pl.concat(told)
         self.positions = sorted(columns)
         return pl.DataFrame({str(index): columns[position] for index, position in enumerate(self.positions)})
-
-    def _height(self) -> int:
-        last = self._marks["row"].max()
-        return int(str(last)) + 1 if last is not None else 0
 
     def _header(self, file: str) -> Shape:
         wanted = self._options.header_row
@@ -123,14 +129,14 @@ class _Page:
         rows = [(row[-1] + 1, [text or "" for text in row[:-1]]) for row in first.rows()]
         found = layout.header(rows, self._options.known, self._spans())
         if found is None:
-            raise FixFile(f"{file}: there is no header row", hint="Give a header row and one row for each contact.")
+            raise FixFile(f"{file}: there is no header row", hint=NO_HEADER)
         return Shape(found[0], tuple(found[1]))
 
     def _spans(self) -> dict[int, int]:
         """How many of the columns merged cells reach over, by line."""
         spans: dict[int, int] = {}
         for top, _, bottom, right in self._head["merged"]:
-            reach = sum(1 for position in self.positions if position <= right)
+            reach = bisect_right(self.positions, right)
             for row in range(top, min(bottom, top + layout.LOOK) + 1):
                 spans[row + 1] = max(spans.get(row + 1, 0), reach)
         return spans
@@ -170,17 +176,20 @@ class _Page:
     def _filled(self, cells: pl.DataFrame) -> pl.DataFrame:
         """Merged cells filled in the columns that were named for it."""
         wanted = {key(name) for name in self._options.fill}
-        places = {p: str(i) for i, p in enumerate(self.positions) if key(self.header.cells[i]) in wanted}
-        for top, left, bottom, right in self._head["merged"]:
-            if top < self.header.line or left not in self.positions:
+        indexes = {position: index for index, position in enumerate(self.positions)}
+        fillable = [position for position in self.positions if key(self.header.cells[indexes[position]]) in wanted]
+        changes: dict[int, dict[int, str]] = {position: {} for position in fillable}
+        for top, left, bottom, right in self._head["merged"] if fillable else ():
+            if top < self.header.line or left not in indexes or top >= cells.height:
                 continue
-            value = cells[str(self.positions.index(left))][top] if top < cells.height else None
-            rows = list(range(top, min(bottom, cells.height - 1) + 1))
-            for position in range(left, right + 1):
-                if position in places and value is not None:
-                    name = places[position]
-                    cells = cells.with_columns(cells[name].scatter(rows, value))
-        return cells
+            value = cells[str(indexes[left])][top]
+            for position in fillable:
+                if left <= position <= right and value is not None:
+                    changes[position].update(dict.fromkeys(range(top, min(bottom + 1, cells.height)), value))
+        filled = {
+            str(indexes[p]): cells[str(indexes[p])].scatter(list(c), list(c.values())) for p, c in changes.items() if c
+        }
+        return cells.with_columns(**filled)
 
     def notes(self) -> list[Finding]:
         """What was left out."""
@@ -188,12 +197,18 @@ class _Page:
 
     def _sheets(self) -> list[Finding]:
         name, hidden = self._head["sheet"], self._head["hidden_sheets"]
-        others = [f"{other} (hidden)" if other in hidden else other for other in self._head["sheets"] if other != name]
+        others = [
+            f"{plain(other)} (hidden)" if other in hidden else plain(other)
+            for other in self._head["sheets"]
+            if other != name
+        ]
         if not others:
             return []
         shown = ", ".join(others[:20]) + (f" and {len(others) - 20} more" if len(others) > 20 else "")
         return [
-            faults.found(faults.SHEETS, f"the sheet {name} was read; left out: {shown}", hint="--sheet names another.")
+            faults.found(
+                faults.SHEETS, f"the sheet {plain(name)} was read; left out: {shown}", hint="--sheet names another."
+            )
         ]
 
     def _above(self) -> list[Finding]:
@@ -209,17 +224,18 @@ class _Page:
         if rows.is_empty():
             return []
         shown = _numbers((rows["at"] + 1).to_list())
-        message = f"{rows.height} rows that are hidden or filtered out were left out: {shown}"
+        count = "1 row that is" if rows.height == 1 else f"{rows.height} rows that are"
+        message = f"{count} hidden or filtered out, and left out: {shown}"
         return [faults.found(faults.HIDDEN, message, hint="--hidden include takes them.", line=int(rows["at"][0]) + 1)]
 
     def _merged(self) -> list[Finding]:
         wanted = {key(name) for name in self._options.fill}
+        headers = dict(zip(self.positions, self.header.cells, strict=True))
         kept = [
             f"{letters(left)}{top + 1}:{letters(right)}{bottom + 1}"
             for top, left, bottom, right in self._head["merged"]
-            if top >= self.header.line and left in self.positions
-            and key(self.header.cells[self.positions.index(left)]) not in wanted
-        ]  # fmt: skip
+            if top >= self.header.line and left in headers and key(headers[left]) not in wanted
+        ]
         if not kept:
             return []
         shown = ", ".join(kept[:5]) + (f" and {len(kept) - 5} more" if len(kept) > 5 else "")
@@ -248,7 +264,7 @@ def _written(column: pl.Series, marks: pl.DataFrame) -> pl.Series:
 def _numbers(numbers: Sequence[int]) -> str:
     """Row numbers as ranges, the first few."""
     ranges: list[list[int]] = []
-    for number in numbers:
+    for number in numbers[:10_000]:
         if ranges and ranges[-1][1] + 1 == number:
             ranges[-1][1] = number
         else:

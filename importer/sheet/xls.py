@@ -1,7 +1,7 @@
 """A look into XLS: the records of its workbook stream, each a kind, a size and bytes."""
 
-from collections.abc import Iterator
 import struct
+from collections.abc import Iterator
 from struct import unpack_from
 
 from importer.sheet.book import Details, Locked, Mark

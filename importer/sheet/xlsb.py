@@ -1,7 +1,7 @@
 """A look into XLSB: the records of its parts, each a kind, a size and bytes."""
 
-from collections.abc import Iterator
 import struct
+from collections.abc import Iterator
 from struct import unpack_from
 
 from importer.sheet.book import Details, Mark, Zip

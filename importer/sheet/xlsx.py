@@ -15,6 +15,11 @@ MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref\s*=\s*[\"']\$?([A-Z]{1,3})\
 CELL = re.compile(
     rb"<(?:\w+:)?(row|c)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>(?:(?<!/>)([^<]*(?:<(?!/?(?:\w+:)?(?:c|row)\b)[^<]*)*))?"
 )
+COMMON = re.compile(
+    rb'<c r="([A-Z]{1,3})(\d{1,9})"(?![^>]* t="s"[^>]*>)([^>]*)>'
+    rb"(?:(<f)(?:[^>]*/>|[^>]*>([^<]*)</f>))?(?:<v>([^<]*)</v>)?"
+)
+HIDDEN = re.compile(rb'<row r="(\d{1,9})"[^>]*? hidden="(?:1|true)"')
 VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]+)<")
 FORMULA = re.compile(rb"<(?:\w+:)?f\b([^>]*?)(?:/>|>([^<]*)<)")
 FORMATS = re.compile(rb"<(?:\w+:)?numFmt\s([^>]*)>")
@@ -88,6 +93,10 @@ def relations(xml: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _hidden_rows(xml: bytes, details: Details) -> None:
+    if xml.count(b"<row ") == xml.count(b'<row r="') and b":row " not in xml:
+        for number_ in HIDDEN.findall(xml):
+            details.hide(int(number_) - 1, int(number_) - 1)
+        return
     number = 0
     for tag in ROW.finditer(xml):
         row = _attributes(tag[1])
@@ -97,6 +106,30 @@ def _hidden_rows(xml: bytes, details: Details) -> None:
 
 
 def _marks(xml: bytes, dates: frozenset[str], long: set[tuple[int, int]]) -> Iterator[Mark]:
+    if xml.count(b"<c ") == xml.count(b'<c r="') and b":c " not in xml:
+        return _common_marks(xml, dates, long)
+    return _any_marks(xml, dates, long)
+
+
+def _common_marks(xml: bytes, dates: frozenset[str], long: set[tuple[int, int]]) -> Iterator[Mark]:
+    """Cells as nearly every program writes them, the texts among them left out by the pattern itself."""
+    known: dict[bytes, dict[bytes, bytes]] = {}
+    places: dict[bytes, int] = {}
+    for cell in COMMON.finditer(xml):
+        letters, number, attributes, sign, formula, value = cell.groups()
+        one = known.get(attributes)
+        if one is None:
+            one = known[attributes] = {key: double or single for key, double, single in ATTRIBUTE.findall(attributes)}
+        place = places.get(letters)
+        if place is None:
+            place = places[letters] = column(letters)
+        row = int(number) - 1
+        mark = _kind(one, (formula or b"") if sign else None, value, dates, long=(row, place) in long)
+        if mark:
+            yield Mark(row, place, *mark)
+
+
+def _any_marks(xml: bytes, dates: frozenset[str], long: set[tuple[int, int]]) -> Iterator[Mark]:
     """Every cell in turn; one without a reference follows the one before it."""
     row = place = -1
     for tag in CELL.finditer(xml):
@@ -105,29 +138,35 @@ def _marks(xml: bytes, dates: frozenset[str], long: set[tuple[int, int]]) -> Ite
             row, place = int(one[b"r"]) - 1 if one.get(b"r", b"").isdigit() else row + 1, -1
             continue
         place = column(one[b"r"].rstrip(b"0123456789")) if b"r" in one else place + 1
-        mark = _kind(one, tag[4] or b"", dates, long=(row, place) in long)
+        formula, value = FORMULA.search(tag[4] or b""), VALUE.search(tag[4] or b"")
+        mark = _kind(
+            one, (formula[2] or b"") if formula else None, value[1] if value else None, dates, long=(row, place) in long
+        )
         if mark:
             yield Mark(row, place, *mark)
 
 
-def _kind(attributes: dict[bytes, bytes], inner: bytes, dates: frozenset[str], *, long: bool) -> tuple[str, str] | None:
+def _kind(
+    attributes: dict[bytes, bytes], formula: bytes | None, value: bytes | None, dates: frozenset[str], *, long: bool
+) -> tuple[str, str] | None:
     type_ = attributes.get(b"t", b"n")
-    value = VALUE.search(inner)
-    text = unescape(value[1].decode(errors="replace")) if value else ""
     if type_ == b"e":
-        return "error", text
-    formula = FORMULA.search(inner)
-    if formula and not value and type_ not in (b"str", b"inlineStr"):
-        return "formula", "=" + unescape((formula[2] or b"").decode(errors="replace"))
+        return "error", _decoded(value)
+    if formula is not None and not value and type_ not in (b"str", b"inlineStr"):
+        return "formula", "=" + _decoded(formula)
     if not value:
         return None
     if type_ == b"b":
-        return "boolean", "TRUE" if text.strip() in ("1", "true") else "FALSE"
-    if type_ == b"d" or (type_ == b"n" and attributes.get(b"s", b"").decode(errors="replace") in dates):
-        return "date", text
+        return "boolean", "TRUE" if value.strip() in (b"1", b"true") else "FALSE"
+    if type_ == b"d" or (dates and type_ == b"n" and attributes.get(b"s", b"").decode(errors="replace") in dates):
+        return "date", _decoded(value)
     if long and type_ == b"n":
-        return "long", text
+        return "long", _decoded(value)
     return None
+
+
+def _decoded(text: bytes | None) -> str:
+    return unescape((text or b"").decode(errors="replace"))
 
 
 def column(letters: bytes) -> int:

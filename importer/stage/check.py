@@ -1,6 +1,6 @@
 """Checks a sheet: every rule on every cell, in columns; all findings at once, and the contacts that remain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -26,24 +26,25 @@ class Checked:
     ``contacts``: row (UInt32, into the sheet's frame), line, key, name, email_address, phone_number (null: none),
     title, message_types (canonical order, parted by ``;``), priority (Int64); the rows without an error.
     ``findings``: all of reading and of checking, sorted by row. ``rejected``: the rows with an error, sorted.
-    ``names``: the column of names as written.
+    ``names``: the column of names as written. ``headers``: field → the header of its column.
     """
 
     contacts: pl.DataFrame
     findings: pl.DataFrame
     rejected: pl.Series
     names: Column
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def check(sheet: "Sheet", columns: "Columns", rules: Rules) -> Checked:
     """Check every cell of the sheet's contact columns. A row never raises: what is wrong with it is a finding."""
     book = Book(sheet.findings, columns.findings)
-    name = _column(sheet, columns, "name")
+    names = _column(sheet, columns, "name")
     address = _column(sheet, columns, "email_address")
     contacts = pl.DataFrame(
         {
             "line": sheet.lines,
-            "name": check_names(name, book, chinese=rules.chinese_names),
+            "name": check_names(names, book, chinese=rules.chinese_names),
             "email_address": check_addresses(address, book, longest=rules.email_max),
             "phone_number": check_phones(_column(sheet, columns, "phone_number"), book),
             "title": check_titles(_column(sheet, columns, "title"), book),
@@ -57,7 +58,8 @@ def check(sheet: "Sheet", columns: "Columns", rules: Rules) -> Checked:
     # A name that passed holds English letters and Chinese characters alone: to fold it is to lower its letters.
     contacts.insert_column(2, contacts["name"].str.to_lowercase().alias("key"))
     _share(contacts, address, book)
-    return Checked(contacts, book.findings(), rejected, name)
+    headers = {name: sheet.columns[index] for name, index in columns.fields.items()}
+    return Checked(contacts, book.findings(), rejected, names, headers)
 
 
 def _column(sheet: "Sheet", columns: "Columns", field: str) -> Column:

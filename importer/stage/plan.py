@@ -109,6 +109,7 @@ def plan(
         contacts=_with(contacts, told),
         rejected=_with(deduped.rejected.to_frame("row").with_columns(line=_lines(sheet, deduped.rejected)), told),
         duplicates=_with(deduped.duplicates, told),
+        headers=checked.headers,
     )
     return Plan(staging, deduped, adds, adopts, sends, sheet.frame.height)
 

@@ -60,11 +60,11 @@ def decide(operation: Operation, answer: Answer, attempt: Attempt, *, doubts: in
             return Decision(_change(operation, attempt, Status.IN_FLIGHT), Next.AGAIN)
 
 
-def put_back(operation: Operation, *, doubtful: bool = False, reason: str | None = None) -> Change:
+def put_back(operation: Operation, *, at: float, doubtful: bool = False, reason: str | None = None) -> Change:
     """A claimed operation that is not under way waits again; one that may have been done waits for a look."""
     if doubtful:
-        return Change(operation.id, Status.IN_FLIGHT, Status.IN_DOUBT, State.IN_DOUBT, reason=reason)
-    return Change(operation.id, Status.IN_FLIGHT, Status.PENDING, reason=reason)
+        return Change(operation.id, Status.IN_FLIGHT, Status.IN_DOUBT, State.IN_DOUBT, reason=reason, at=at)
+    return Change(operation.id, Status.IN_FLIGHT, Status.PENDING, reason=reason, at=at)
 
 
 def contact_id(answer: Answer) -> str | None:

@@ -171,10 +171,13 @@ class Lane:
             if known[0].decision.next is Next.AGAIN:
                 await self._again(attempt)
         except Halted:
-            await changes.send(put_back(operation, doubtful=doubts > 0))
+            await changes.send(put_back(operation, at=self._now(), doubtful=doubts > 0))
         except _Unspent:
             self._closed = True
-            await changes.send(put_back(operation, doubtful=doubts > 0, reason=self._quota.reason))
+            await changes.send(put_back(operation, at=self._now(), doubtful=doubts > 0, reason=self._quota.reason))
+
+    def _now(self) -> float:
+        return self._course.clock.now()
 
     async def _again(self, attempt: Callable[[], Awaitable["_Tried"]]) -> None:
         await AsyncRetrying(

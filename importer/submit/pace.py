@@ -11,6 +11,7 @@ from importer.model.operation import Answer, Kind, Outcome
 SHARE = 0.9  # of the documented rate: clocks differ, and others may call too
 CONFLICT_WAIT = (0.05, 0.4)  # seconds; another write is a matter of one call's time
 BACKOFF = (0.5, 30.0)  # seconds; first and longest wait after a failure that names none
+TICK = 0.001  # seconds; a shorter sleep may not move a clock at all
 THROTTLE_WAIT = 1.0  # seconds, doubled for each throttling in a row
 
 
@@ -48,7 +49,7 @@ class Pause:
 
     async def passed(self) -> None:
         while (left := self.left) > 0:
-            await self._clock.sleep(left)
+            await self._clock.sleep(max(left, TICK))
 
 
 class Allowance:

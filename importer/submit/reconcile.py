@@ -1,6 +1,7 @@
 """What a look at the directory settles: operations in doubt, and pending adds of contacts that are there already."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from importer.directory import Listed
 from importer.ledger.port import Change
@@ -42,12 +43,12 @@ class Listing:
         return self._by_id.get(contact_id or "")
 
 
-def settle(unsettled: Sequence[Unsettled], listing: Listing) -> list[Change]:
-    """The changes that the listing allows; what it cannot settle stays as it is."""
+def settle(unsettled: Sequence[Unsettled], listing: Listing, *, now: float) -> list[Change]:
+    """The changes that the listing, as seen ``now``, allows; what it cannot settle stays as it is."""
     changes = (
         _settle_add(*item, listing) if item[0].kind is Kind.ADD else _settle_send(*item, listing) for item in unsettled
     )
-    return [change for change in changes if change is not None]
+    return [replace(change, at=now) for change in changes if change is not None]
 
 
 def absent(unsettled: Sequence[Unsettled], listing: Listing) -> bool:

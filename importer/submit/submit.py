@@ -123,7 +123,7 @@ async def _reconcile(course: Course, world: World, limits: Limits, listing: List
         await course.nap(limits.list_lag)
         listing = Listing(await world.look())
         unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
-    if changes := settle(unsettled, listing):
+    if changes := settle(unsettled, listing, now=course.clock.now()):
         await course.desk.do(lambda ledger: ledger.record(course.lease, course.run, changes))
     return listing, len(changes)
 

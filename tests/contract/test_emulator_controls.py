@@ -7,6 +7,8 @@ import aiohttp
 import pytest
 
 from importer.emulator import Emulator, Limits
+from importer.emulator.aside import Aside
+from importer.emulator.gateway import Request
 
 DAY = 86400
 
@@ -246,11 +248,16 @@ async def test_controls_answer_only_to_a_loopback_name(emulator, pull):
     assert (status, told["Code"]) == (404, "InvalidApi.NotFound")
 
 
-async def test_controls_and_page_are_off_when_not_bound_to_loopback():
-    from importer.emulator.aside import is_loopback
+@pytest.mark.parametrize(
+    ("host", "answers"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("10.0.0.1", False)]
+)
+async def test_controls_and_page_are_off_unless_bound_to_loopback(emulator, host, answers):
+    async def settle():
+        """Nothing to keep."""
 
-    assert not is_loopback("0.0.0.0")
-    assert is_loopback("127.0.0.1")
-    assert is_loopback("::1")
-    assert is_loopback("localhost")
-    assert not is_loopback("example.com")
+    aside = Aside(emulator.parts, host, settle)
+    for target in ("/", "/_emulator/state", "/_emulator/log"):
+        request = Request("GET", target, {"host": "127.0.0.1"})
+        assert (await aside.answer(request) is not None) == answers
+    followed = await aside.answer(Request("GET", "/link/never-sent", {"host": "example.com"}))
+    assert followed.status == 410  # links are for those who get the mails, wherever they are

@@ -7,10 +7,11 @@ import signal
 import stat
 import sys
 
+import anyio
 import apsw
 import pytest
 
-from importer.emulator import Emulator, EmulatorError, Key, Limits
+from importer.emulator import Emulator, EmulatorError, Key, Limits, serve
 from importer.emulator.limits import OFF
 
 TYPES = ["FaultMessage", "ServiceMessage"]
@@ -119,6 +120,32 @@ async def test_a_write_that_cannot_be_kept_is_not_acknowledged(tmp_path):
         assert (await add(emulator, 2)).code == "ok"
     async with Emulator(state=path) as emulator:
         assert [contact.name for contact in emulator.contacts()] == [name(1), name(2)]
+
+
+async def test_cancelled_it_still_writes_and_lets_go_of_the_file(tmp_path):
+    path = tmp_path / "state.db"
+    started = anyio.Event()
+    running = []
+
+    def tell(emulator):
+        running.append(emulator)
+        started.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve, Emulator(state=path), tell)
+        await started.wait()
+        await add(running[0], 1)
+        group.cancel_scope.cancel()
+    async with Emulator(state=path) as emulator:
+        assert [contact.name for contact in emulator.contacts()] == [name(1)]
+
+
+async def test_one_emulator_can_be_opened_again(tmp_path):
+    emulator = Emulator(state=tmp_path / "state.db")
+    for number in (1, 2):
+        async with emulator:
+            await add(emulator, number)
+            assert len(emulator.contacts()) == len(emulator.log()) == number
 
 
 async def test_reset_empties_the_file_too(tmp_path):

@@ -8,18 +8,20 @@ import pytest
 from ledgers import NOON, TTL, Book, added, attempt, doubtful, failed, names, row, sent, sheet
 
 from importer.ledger.port import KNOWN, Change, Deferral, Lease, LeaseHeld, LeaseLost, Run
-from importer.ledger.sqlite import open_sqlite
+from importer.ledger.sqlite import MEMORY, open_sqlite
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind, Outcome, State, Status
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "memory"])
 def connect(request, tmp_path):
     """Opens the store; each call is a further connection to the same one."""
     opened = []
 
     def another():
-        opened.append(open_sqlite(tmp_path / "importer.db"))
+        if request.param == "memory" and opened:
+            pytest.skip("what is in memory has one connection")
+        opened.append(open_sqlite(MEMORY if request.param == "memory" else tmp_path / "importer.db"))
         return opened[-1]
 
     yield another
@@ -526,6 +528,7 @@ def test_a_claim_takes_no_more_than_it_asks_for_and_nothing_twice(book):
     taken = [operation.values.name for operation in [*first, *second, *third]]
     assert taken == names(5)
     assert book.claim() == []
+    assert book.claim(limit=-1) == []
     assert book.counts() == ({"waiting": 5}, {("add", "in_flight"): 5})
 
 

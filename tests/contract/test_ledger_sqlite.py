@@ -70,7 +70,7 @@ def test_the_file_says_what_it_is(tmp_path):
 def test_every_commit_is_synced_and_references_are_checked(tmp_path):
     ledger = open_sqlite(tmp_path / "importer.db")
     connection = ledger._db.connection
-    assert connection.pragma("synchronous") == 2
+    assert connection.pragma("synchronous") == 3
     with pytest.raises(apsw.ConstraintError):
         connection.execute("insert into deferrals values (99, 'add', 'x', null)")
     ledger.close()

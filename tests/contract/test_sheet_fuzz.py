@@ -33,14 +33,14 @@ TAGS = [
 ]
 
 
-def spoil(data, chance, pieces):
+def spoil(data, chance, pieces, most=8):
     """A few random cuts, repeats, flips and insertions."""
     raw = bytearray(data)
-    for _ in range(chance.randint(1, 8)):
+    for _ in range(chance.randint(1, most)):
         place = chance.randrange(len(raw) + 1)
         match chance.randrange(5):
             case 0:
-                del raw[place : place + chance.randint(1, 1 + len(raw) // 4)]
+                del raw[place : place + chance.choice((chance.randint(1, 20), chance.randint(1, 1 + len(raw) // 4)))]
             case 1:
                 raw[place:place] = raw[place : place + chance.randint(1, 200)] * chance.randint(1, 20)
             case 2 if place < len(raw):
@@ -93,7 +93,7 @@ def workbooks(chance, seed):
         )
         for name in names:
             data = old.read(name)
-            new.writestr(name, spoil(data, chance, TAGS) if name in chosen else data)
+            new.writestr(name, spoil(data, chance, TAGS, most=chance.choice((1, 1, 6))) if name in chosen else data)
     return stream.getvalue()
 
 

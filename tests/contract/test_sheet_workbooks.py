@@ -1,6 +1,7 @@
 """`read` on workbooks made here: sheets, cells of every kind, hidden rows, merged cells, other formats."""
 
 import datetime as dt
+import re
 import zipfile
 
 import pytest
@@ -160,6 +161,7 @@ def kinds(book):
     ws.write_boolean(5, 4, True)
     ws.write_number(6, 2, 13900001234, plain)
     ws.write_datetime(1, 5, DAY, day)
+    ws.write_column(2, 5, ["long ago", "long ago"])
     ws.write_boolean(1, 6, True)
     ws.write_boolean(2, 6, False)
     ws.write_formula(3, 6, "=1=1", None, True)
@@ -190,6 +192,29 @@ def test_dates_and_booleans_are_findings_where_text_belongs_and_only_there(tmp_p
     assert sheet.frame["PhoneNumber"][5] == "13900001234"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (rb'<c r="(\w+)"([^>]*?)(/?)>', rb'<c\2 r="\1"\3>'),
+        (rb'<c r="(\w+)"', rb"<c  r = '\1'"),
+        (rb'<c r="\w+"', rb"<c"),
+        (rb"<(/?)(row|c|v|f|sheetData|sheetViews?|worksheet|dimension|sheetFormatPr|pageMargins)\b", rb"<\1x:\2"),
+    ],
+)
+def test_the_kinds_of_cells_are_told_however_the_sheet_is_written(tmp_path, old, new):
+    plain = read(make(tmp_path, kinds))
+    path = make(tmp_path, kinds, "other.xlsx")
+    part = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(path) as archive:
+        before = archive.read(part)
+    after = re.sub(old, new, before).replace(b"<x:worksheet xmlns=", b"<x:worksheet xmlns:x=")
+    assert after != before
+    patch(path, part, before, after)
+    sheet = read(path)
+    assert sheet.frame.equals(plain.frame)
+    assert sheet.findings.equals(plain.findings)
+
+
 def test_where_no_header_is_known_every_column_matters(tmp_path):
     def fill(book):
         ws = book.add_worksheet()
@@ -207,15 +232,19 @@ def test_formulas_give_their_cached_value_and_one_without_is_a_finding(tmp_path)
         ws.write_formula(2, 1, "=A2&B2", None, 42)
         ws.write_formula(1, 2, '=""', None, "gone")
 
+        ws.write_formula(2, 3, "=A2", None, 43)
+
     path = make(tmp_path, fill)
     patch(path, "xl/worksheets/sheet1.xml", b"<v>gone</v>", b"<v></v>")
+    patch(path, "xl/worksheets/sheet1.xml", b"<f>A2</f><v>43</v>", b'<f t="shared" si="0"/>')
     patch(path, "xl/worksheets/sheet1.xml", b"<v>42</v>", b"<v></v>")
     sheet = read(path)
     assert sheet.frame["Name"][0] == "Tomas"
-    (found,) = sheet.findings.to_dicts()
-    assert (found["rule"], found["row"], found["column"], found["value"]) == (
-        "formula-without-value", 1, "EmailAddress", "=A2&B2",
-    )  # fmt: skip
+    found = sheet.findings.select("rule", "row", "column", "value").rows()
+    assert found == [
+        ("formula-without-value", 1, "EmailAddress", "=A2&B2"),
+        ("formula-without-value", 1, "Title", "="),
+    ]
     assert sheet.frame["PhoneNumber"][0] is None
 
 

@@ -18,7 +18,7 @@ from importer.emulator import Limits
 from importer.emulator.directory import Directory
 from importer.emulator.journal import Journal
 from importer.emulator.service import Service
-from importer.jobs.run import carry_out
+from importer.jobs.run import Task, carry_out
 from importer.ledger.port import LeaseHeld, LeaseLost
 from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
@@ -34,6 +34,7 @@ ADD = "AddMessageContact"
 SEND = "SendEmailVerificationForMessageContact"
 BEGIN = 1_795_400_000.0  # a Sunday in November 2026
 LIVES = 60
+CALLS = 5000  # of one history: more is a loop without end
 HEADERS = ("Name", "EmailAddress", "PhoneNumber", "Title", "MessageTypes")
 
 
@@ -78,21 +79,35 @@ class Scenario:
 def sheet_of(contacts: int):
     """A checked sheet with that many contacts, one duplicate row and one rejected row; shared, for it is frozen."""
     rows = [
-        (f"N{chr(97 + i // 26)}{chr(97 + i % 26)}", f"n{i}@example.com", "" if i % 2 else f"86-139{i:08}", "CEO",
-         "FaultMessage;SecurityMessage")
+        (
+            f"N{chr(97 + i // 26)}{chr(97 + i % 26)}",
+            f"n{i}@example.com",
+            "" if i % 2 else f"86-139{i:08}",
+            "CEO",
+            "FaultMessage;SecurityMessage",
+        )
         for i in range(contacts)
     ]
     rows += [rows[0], ("x9", "broken", "", "CEO", "FaultMessage")]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(HEADERS, pl.String), orient="row")
     lines = pl.Series("line", range(2, len(rows) + 2), dtype=pl.UInt32)
     findings = pl.DataFrame(schema=NO_FINDINGS)
-    sheet = Sheet(file="people.csv", name=None, columns=HEADERS, frame=frame, lines=lines, digest="d", findings=findings)
+    sheet = Sheet(
+        file="people.csv", name=None, columns=HEADERS, frame=frame, lines=lines, digest="d", findings=findings
+    )
     return sheet, check(sheet, match(HEADERS), Rules())
 
 
 NO_FINDINGS = {
-    "row": pl.UInt32, "line": pl.UInt32, "rule": pl.String, "severity": pl.String, "column": pl.String,
-    "value": pl.String, "message": pl.String, "hint": pl.String, "suggestion": pl.String,
+    "row": pl.UInt32,
+    "line": pl.UInt32,
+    "rule": pl.String,
+    "severity": pl.String,
+    "column": pl.String,
+    "value": pl.String,
+    "message": pl.String,
+    "hint": pl.String,
+    "suggestion": pl.String,
 }
 
 
@@ -108,7 +123,7 @@ class Universe:
     crashes: int = 0
     stalls: int = 0
     refused: Counter = field(default_factory=Counter)
-    troubled: int = 0  # calls whose outcome the importer could not learn
+    calls: int = 0
 
     def __post_init__(self):
         self.chance = random.Random(self.seed * 7 + 1)
@@ -190,6 +205,9 @@ class Life:
     async def call(self, action, parameters):
         await self.step()
         universe, chance = self.universe, self.universe.chance
+        universe.calls += 1
+        if universe.calls > CALLS:
+            raise RuntimeError("it calls on and on")
         kind = chance.choice(TROUBLES) if chance.random() < universe.scenario.trouble else None
         if kind == "refused":
             await self.sleep(0.01)
@@ -215,7 +233,11 @@ class Life:
         await asyncio.sleep(chance.expovariate(1 / universe.scenario.latency))
         if kind is None:
             return classify(
-                action, status=reply.status, headers=reply.headers, body=json.dumps(reply.body).encode(), now=universe.now()
+                action,
+                status=reply.status,
+                headers=reply.headers,
+                body=json.dumps(reply.body).encode(),
+                now=universe.now(),
             )
         if kind.startswith("500"):
             return classify(action, status=500, headers={}, body=b"<html>", now=universe.now())
@@ -250,7 +272,7 @@ class Life:
         number = await self.do(lambda ledger: ledger.directory("default", "loopback"))
         lease = await self.do(lambda ledger: ledger.acquire(number, self.owner, now=universe.now(), ttl=30.0))
         try:
-            return await carry_out(world, lease, sheet, checked, settings)
+            return await carry_out(world, lease, Task(sheet.file, sheet.digest, settings, lambda: (sheet, checked)))
         finally:
             if not self.dead:
                 await self.do(lambda ledger: ledger.release(lease))
@@ -290,7 +312,10 @@ async def history(universe: Universe):
         if summary is None:
             await asyncio.sleep(universe.chance.uniform(31.0, 60.0))
             continue
-        if not any(counts["pending"] for counts in summary.operations.values()) and not summary.operations["add"]["in_doubt"]:
+        if (
+            not any(counts["pending"] for counts in summary.operations.values())
+            and not summary.operations["add"]["in_doubt"]
+        ):
             break
         await _next_window(universe, summary)
     for task in stalled:

@@ -326,7 +326,7 @@ def accepts(address):
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows_of_anything)
 def test_every_row_is_a_contact_that_keeps_the_api_s_rules_or_is_rejected_with_an_error(rows):
     result = checked(*rows)
@@ -345,7 +345,7 @@ def test_every_row_is_a_contact_that_keeps_the_api_s_rules_or_is_rejected_with_a
         assert line in range(2, len(rows) + 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows_of_anything)
 def test_repairs_are_done_once_for_all_what_they_gave_is_let_be(rows):
     once = checked(*rows).contacts
@@ -354,14 +354,14 @@ def test_repairs_are_done_once_for_all_what_they_gave_is_let_be(rows):
     assert set(again.findings["severity"]) <= {"warning"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(names, max_size=20))
 def test_a_suggested_name_would_pass(cells):
     suggested = checked(*({**GOOD, "Name": cell} for cell in cells)).findings["suggestion"].drop_nulls()
     assert checked(*({**GOOD, "Name": name} for name in suggested)).rejected.is_empty()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(mails, max_size=20))
 def test_a_suggested_address_would_pass(cells):
     suggested = checked(*({**GOOD, "EmailAddress": cell} for cell in cells)).findings["suggestion"].drop_nulls()

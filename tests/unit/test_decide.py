@@ -77,5 +77,5 @@ def test_the_reason_of_a_wait_is_the_settings_name():
 
 def test_what_was_claimed_and_not_called_waits_again_unless_it_may_have_been_done():
     operation = Operation(7, Kind.ADD, 1, TOM, None)
-    assert put_back(operation).status is Status.PENDING
-    assert put_back(operation, doubtful=True).status is Status.IN_DOUBT
+    assert put_back(operation, at=1.0).status is Status.PENDING
+    assert put_back(operation, at=1.0, doubtful=True).status is Status.IN_DOUBT

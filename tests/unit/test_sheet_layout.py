@@ -68,6 +68,10 @@ def test_a_header_below_other_lines_is_found_by_its_names():
     assert lines == [5]
 
 
+def test_a_line_above_with_a_known_word_or_two_is_no_header():
+    assert sheet(f"联系人,王经理,电话,12345,\n{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\n")[0][0] == "Name"
+
+
 def test_an_unknown_header_is_the_first_row_as_wide_as_those_below():
     columns, rows, lines, _ = sheet("Report 2024\nfor,nobody\n\nid,colour,size,price\n1,red,2,3\n2,blue,4,5\n")
     assert columns == ("id", "colour", "size", "price")
@@ -190,7 +194,8 @@ def test_a_contact_is_no_row_of_totals_for_its_name():
 
 def test_a_second_table_below_is_never_read_under_the_first_header():
     text = f"{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\n\nEmail,Name,Title,x,y\na@x.cn,Ann,CEO,1,2\nb@x.cn,Bob,CEO,1,2\n"
-    _, rows, _, found = sheet(text)
+    columns, rows, _, found = sheet(text)
+    assert columns[0] == "Name"
     assert len(rows) == 4
     assert found == [("second-table", 1, 4), ("second-table", 2, 5), ("second-table", 3, 6)]
 

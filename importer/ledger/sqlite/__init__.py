@@ -18,14 +18,19 @@ __all__ = ["MEMORY", "SqliteLedger", "open_sqlite"]
 
 
 def open_sqlite(
-    path: str | os.PathLike[str], *, create: bool = True, migrations: Sequence[str] = MIGRATIONS
+    path: str | os.PathLike[str],
+    *,
+    create: bool = True,
+    migrations: Sequence[str] = MIGRATIONS,
+    vfs: str | None = None,
 ) -> "SqliteLedger":
     """The ledger in the file ``path`` (`MEMORY`: in none), made with owner-only permissions if there is none.
 
-    An older version is brought to this one. Raises `FixLedger` when it cannot be opened or is not ours.
+    An older version is brought to this one. ``vfs`` names SQLite's way to the disk, where it is not the usual one.
+    Raises `FixLedger` when it cannot be opened or is not ours.
     """
     place = os.fspath(path)
-    return SqliteLedger(Database(connect(place, create=create, migrations=migrations), place))
+    return SqliteLedger(Database(connect(place, create=create, migrations=migrations, vfs=vfs), place))
 
 
 class SqliteLedger:
@@ -143,4 +148,5 @@ class SqliteLedger:
     def export(self, directory: int | None = None) -> Iterator[ExportRow]:
         """All of one moment, read on a connection of its own: other verbs go on meanwhile."""
         with self._db.aside() as c:
-            yield from reporting.export(c, directory)
+            rows = reporting.export(c, directory)
+            yield from list(rows) if self._db.path == MEMORY else rows

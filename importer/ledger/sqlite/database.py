@@ -139,12 +139,14 @@ class Database:
             raise failure from error
 
 
-def connect(path: str, *, create: bool, migrations: Sequence[str] = MIGRATIONS) -> apsw.Connection:
+def connect(
+    path: str, *, create: bool, migrations: Sequence[str] = MIGRATIONS, vfs: str | None = None
+) -> apsw.Connection:
     """A connection to the ledger at ``path``, made if there is none, at the newest version. Raises `FixLedger`."""
     patience = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            return _connect(path, create=create, migrations=migrations)
+            return _connect(path, create=create, migrations=migrations, vfs=vfs)
         except apsw.Error as error:
             # SQLite itself does not wait where two make the same new file at once.
             if isinstance(error, apsw.BusyError) and time.monotonic() < patience:
@@ -155,8 +157,8 @@ def connect(path: str, *, create: bool, migrations: Sequence[str] = MIGRATIONS) 
                 raise
 
 
-def _connect(path: str, *, create: bool, migrations: Sequence[str]) -> apsw.Connection:
-    connection = _open(path, create=create)
+def _connect(path: str, *, create: bool, migrations: Sequence[str], vfs: str | None) -> apsw.Connection:
+    connection = _open(path, create=create, vfs=vfs)
     try:
         fresh = _check(connection, path, newest=1 + len(migrations))
         _prepare(connection, path)
@@ -168,11 +170,11 @@ def _connect(path: str, *, create: bool, migrations: Sequence[str]) -> apsw.Conn
     return connection
 
 
-def _open(path: str, *, create: bool) -> apsw.Connection:
+def _open(path: str, *, create: bool, vfs: str | None) -> apsw.Connection:
     if path == MEMORY:
         return apsw.Connection(path)
     _find(Path(path), create=create)
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     connection.set_busy_timeout(BUSY_SECONDS * 1000)
     return connection
 
@@ -221,10 +223,12 @@ def _check(connection: apsw.Connection, path: str, *, newest: int) -> bool:
 
 
 def _prepare(connection: apsw.Connection, path: str) -> None:
+    # Extra is full, and syncs the folder when the journal that a new file begins with is taken away: without that a
+    # power cut could bring the journal back, and with it the empty file.
+    connection.pragma("synchronous", "extra")
     if connection.pragma("journal_mode", "wal") not in ("wal", "memory"):
         raise FixLedger(f"{path}: this place cannot hold a ledger", hint="put it on a local disk with --ledger")
     for pragma, value in (
-        ("synchronous", "full"),
         ("foreign_keys", "on"),
         ("cache_size", -64 * 1024),
         ("temp_store", "memory"),

@@ -31,7 +31,7 @@ ROW = """
 select d.profile, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id, c.state,
        c.updated_at, o.code, o.message, o.request_id,
        (select coalesce(sum(tries), 0) from operations where contact = c.id) as attempts,
-       s.file, s.sheet, r.line, r.place, r.cells, r.findings, s.staged_at"""
+       s.file, s.sheet, r.line, r.place, r.cells, r.findings, s.headers, s.staged_at"""
 LAST_OPERATION = """
 left join operations o
     on o.id = (select max(id) from operations where contact = c.id and code is not null)"""
@@ -40,18 +40,17 @@ EXPORT = f"""
 from sheets s join directories d on d.id = s.directory join rows r on r.sheet = s.id
 left join contacts c on c.id = r.contact {LAST_OPERATION}
 where s.directory = coalesce(?, s.directory) order by s.id, r.line"""
+DOUBTFUL = "select distinct contact from operations where directory = ? and status = 'in_doubt' order by contact"
+ASKING = """
+select r.contact, r.sheet, r.line from sheets s join rows r on r.sheet = s.id
+where s.directory = ?1 and r.place = 'accepted'
+  and r.contact in (select contact from operations where directory = ?1 and status = 'in_doubt')
+order by s.staged_at, s.id, r.line"""
 IN_DOUBT = f"""
-with doubtful as (select distinct contact from operations where directory = :directory and status = 'in_doubt'),
-asking as (
-    select r.contact, r.sheet, r.line, row_number() over (
-        partition by r.contact order by s.staged_at desc, s.id desc, r.line desc) as age
-    from rows r join sheets s on s.id = r.sheet
-    where s.directory = :directory and r.place = 'accepted' and r.contact in (select contact from doubtful))
 {ROW}
-from doubtful join contacts c on c.id = doubtful.contact join directories d on d.id = c.directory
-left join asking a on a.contact = c.id and a.age = 1
-left join rows r on r.sheet = a.sheet and r.line = a.line left join sheets s on s.id = r.sheet
-{LAST_OPERATION} order by s.id, r.line, c.id"""  # noqa: S608  of constants
+from contacts c join directories d on d.id = c.directory
+left join rows r on r.sheet = ? and r.line = ? left join sheets s on s.id = r.sheet {LAST_OPERATION}
+where c.id = ?"""
 
 
 def staged(c: apsw.Connection, directory: int, file: str) -> Staged | None:
@@ -105,7 +104,9 @@ def _directory(c: apsw.Connection, number: Any, profile: Any, endpoint: Any) -> 
 
 
 def in_doubt(c: apsw.Connection, directory: int) -> list[ExportRow]:
-    return [_row(row) for row in c.execute(IN_DOUBT, {"directory": directory})]
+    newest = {contact: (sheet, line) for contact, sheet, line in c.execute(ASKING, (directory,))}
+    found = [(*newest.get(contact, (0, 0)), contact) for (contact,) in c.execute(DOUBTFUL, (directory,)).fetchall()]
+    return [_row(next(c.execute(IN_DOUBT, which))) for which in sorted(found)]
 
 
 def export(c: apsw.Connection, directory: int | None) -> Iterator[ExportRow]:
@@ -115,11 +116,11 @@ def export(c: apsw.Connection, directory: int | None) -> Iterator[ExportRow]:
 def _row(row: tuple[Any, ...]) -> ExportRow:
     """A row of the file: what it is now if it was accepted, else what it said and why it was not."""
     profile, *fields, contact_id, state, updated_at, code, message, request_id, attempts = row[:13]
-    file, sheet, line, place, cells, findings, staged_at = row[13:]
+    file, sheet, line, place, cells, findings, headers, staged_at = row[13:]
     if place in ("rejected", "duplicate"):
         code, message = _reason(findings)
         if cells is not None:
-            fields = _written(cells)
+            fields = _written(cells, headers)
         state, updated_at, attempts, request_id = place, staged_at, 0, None
     name, email_address, phone_number, title, message_types = fields
     return ExportRow(
@@ -149,10 +150,11 @@ def _reason(findings: str | None) -> tuple[str | None, str | None]:
     return first.get("rule"), first.get("message")
 
 
-def _written(cells: str) -> list[str | None]:
-    """The fields as written, found by the API's names or ours whatever their case, spaces and underscores."""
+def _written(cells: str, headers: str) -> list[str | None]:
+    """The fields as written, found by their headers, or by the API's names whatever their case and spacing."""
+    named = API_NAMES | json.loads(headers)
     by_header = {_plain(header): value for header, value in json.loads(cells).items()}
-    return [by_header.get(_plain(API_NAMES[field])) for field in FIELDS]
+    return [by_header.get(_plain(named[field])) for field in FIELDS]
 
 
 def _plain(header: str) -> str:

@@ -34,6 +34,7 @@ create table sheets (                          -- a file as last staged for a di
     digest text not null,
     options text not null,
     clashes integer not null,
+    headers text not null default '{}',        -- field → its header, where it is not the API's name
     rejected integer not null default 0,       -- how many of its rows are in each place
     duplicate integer not null default 0,
     accepted integer not null default 0,

@@ -1,5 +1,6 @@
 """A file's rows, written down in place of those of its last version; columns all the way, no row objects."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,10 +13,12 @@ from importer.ledger.sqlite.leases import fence, milliseconds
 from importer.model.contact import FIELDS
 
 SHEET = """
-insert into sheets (directory, file, sheet, digest, options, clashes, rejected, duplicate, accepted, run, staged_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into sheets (
+    directory, file, sheet, digest, options, clashes, headers, rejected, duplicate, accepted, run, staged_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (directory, file) do update
 set sheet = excluded.sheet, digest = excluded.digest, options = excluded.options, clashes = excluded.clashes,
+    headers = excluded.headers,
     rejected = excluded.rejected, duplicate = excluded.duplicate, accepted = excluded.accepted,
     run = excluded.run, staged_at = excluded.staged_at
 returning id"""
@@ -108,7 +111,8 @@ class _Stage:
     def _sheet(self, run: str, staging: Staging) -> int:
         counts = (staging.rejected.height, staging.duplicates.height, staging.contacts.height)
         head = (self._directory, staging.file, staging.sheet, staging.digest, staging.options, staging.clashes)
-        return int(self._c.execute(SHEET, (*head, *counts, run, self._now)).get)
+        headers = json.dumps(dict(staging.headers), ensure_ascii=False)
+        return int(self._c.execute(SHEET, (*head, headers, *counts, run, self._now)).get)
 
     def _held(self) -> pl.DataFrame:
         """The directory's contacts: contact, key, state, and what is `pending` for it, null if nothing."""

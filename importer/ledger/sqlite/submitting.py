@@ -75,7 +75,7 @@ def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:
 def claim(c: apsw.Connection, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
     fence(c, lease)
     at = milliseconds(now)
-    due = c.execute(DUE, (lease.directory, kind, at, limit)).get
+    due = c.execute(DUE, (lease.directory, kind, at, max(0, limit))).get
     c.execute(CLAIM, (at, at, due))
     return [_operation(row) for row in json.loads(due)]
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.emulator [--calls 20000] [--connections 8] [--memory 1000000]
 
-The same requests, sent by the same client, go to a bare aiohttp server with the same signature check: the ratio
+The same requests, sent by the same client, go to a bare aiohttp server with the same checks: the ratio
 says what the emulator itself costs, whatever the machine. ``durable`` is the emulator with its state in a file,
 every write on the disk before its answer.
 """
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
@@ -30,6 +30,7 @@ from importer.emulator import Emulator
 from importer.emulator.limits import OFF
 
 KEY_ID, SECRET = "bench", "bench-secret"
+USED: set[str] = set()  # nonces that the bare server has seen
 EMPTY = hashlib.sha256(b"").hexdigest()
 SIGNED = "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version"
 
@@ -67,13 +68,18 @@ def add(name: str) -> str:
 
 
 async def bare(http: web.BaseRequest) -> web.StreamResponse:
-    """What any server with a signature check has to do, and nothing else."""
-    query = http.raw_path.partition("?")[2]
+    """The same checks with the standard library, and nothing else: the signature over the query encoded anew,
+    the date, the nonce."""
+    pairs = parse_qsl(http.raw_path.partition("?")[2], keep_blank_values=True)
+    query = "&".join(f"{quote(name, '-_.~')}={quote(value, '-_.~')}" for name, value in sorted(pairs))
     lines = "".join(f"{name}:{http.headers[name]}\n" for name in SIGNED.split(";"))
-    canonical = f"POST\n/\n{query}\n{lines}\n{SIGNED}\n{EMPTY}"
+    canonical = f"{http.method}\n/\n{query}\n{lines}\n{SIGNED}\n{EMPTY}"
     to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.digest(SECRET.encode(), to_sign.encode(), "sha256").hex()
-    ok = http.headers["Authorization"].endswith(signature)
+    late = time.time() - datetime.fromisoformat(http.headers["x-acs-date"]).timestamp()
+    nonce = http.headers["x-acs-signature-nonce"]
+    ok = http.headers["Authorization"].endswith(signature) and late < 900 and nonce not in USED
+    USED.add(nonce)
     body = b'{"RequestId":"2DFCE4C9-04A9-4C83-BB14-FE791275EC53","Contact":{"ContactId":"c-0000000000000000"}}'
     return web.Response(status=200 if ok else 400, body=body, content_type="application/json")
 

@@ -30,9 +30,8 @@ def findings(found: pl.DataFrame, file: str, *, verbose: bool = False) -> Iterat
         where = ", ".join(_place(line, column) for line, column in zip(row["line"], row["column"], strict=True))
         more = ", …" if row["len"] > PLACES else ""
         style = STYLES[row["severity"]]
-        table.add_row(
-            Text(row["severity"], style), row["rule"], str(row["len"]), Text(where + more), Text(row["message"][0])
-        )
+        what = Text(row["message"][0])
+        table.add_row(Text(row["severity"], style), row["rule"], str(row["len"]), Text(where + more), what)
     yield table
     if verbose:
         yield from _each(found, file)

@@ -236,7 +236,8 @@ def plain(text: str) -> str:
 
 
 def _listed(headers: Sequence[str]) -> str:
-    shown = [plain(header) for header in headers[:20]]
+    # A row of people that was taken for the header is not repeated where anybody may read it.
+    shown = ["(an address)" if "@" in header else plain(header) for header in headers[:20]]
     return ", ".join(shown) + (f" and {len(headers) - 20} more" if len(headers) > 20 else "")
 
 

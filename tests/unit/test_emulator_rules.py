@@ -173,6 +173,17 @@ def test_a_deleted_contact_gives_its_place_and_name_back(time):
     assert code(directory, "AddMessageContact", **contact()) == "ok"
 
 
+def test_asking_again_does_not_put_a_deletion_off(time):
+    directory = make(time, deletion_time=10)
+    values = {"ContactId": added(directory), "RetainContactInMembers": "false"}
+    assert code(directory, "DeleteMessageContact", **values) == "ok"
+    time.now += 9
+    assert code(directory, "DeleteMessageContact", **values) == "ok"
+    time.now += 1
+    assert code(directory, "DeleteMessageContact", **values) == "EntityNotExists.Contact"
+    assert [entry["effect"] for entry in directory.journal.log][-1] == "DeletionFinished"
+
+
 def test_a_changed_number_takes_effect_when_verified(time):
     directory = make(time)
     contact_id = added(directory, PhoneNumber="86-13900001234")

@@ -152,7 +152,7 @@ def connect(
             if isinstance(error, apsw.BusyError) and time.monotonic() < patience:
                 time.sleep(0.02)
             elif failure := trouble(error, path):
-                raise failure from error
+                raise FixLedger(failure.message, hint=failure.hint, code=failure.code) from error
             else:
                 raise
 

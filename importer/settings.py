@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     encoding: str | None = Field(None, description="text encoding of a CSV file")
     delimiter: str | None = Field(None, description="what parts the fields of a CSV file")
     header_row: int | None = Field(None, ge=1, description="row that holds the headers, from 1")
+    hidden: Literal["omit", "include"] = "omit"
+    fill: tuple[str, ...] = Field((), description="columns in which merged cells are filled")
     columns: dict[str, str] = Field(default_factory=dict, description="header text → field")
     on_clash: Literal["reject", "first", "suffix"] = "reject"
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,17 +52,8 @@ class Out:
 
     def notice(self, event: str, **facts: Any) -> None:
         """A line on stderr for whoever watches; never with a name, an address or a number in it."""
-        if self.quiet:
-            return
-        if self.log_format == "json":
-            from importer.model.clock import Clock, iso
-
-            line = json.dumps({"time": iso(Clock().now()), "event": event, **facts}, ensure_ascii=False, default=str)
-        else:
-            told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
-            line = f"{event}: {told}" if told else event
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        if not self.quiet:
+            _logger(self.log_format).info(event, **facts)
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -89,6 +81,23 @@ class Out:
         if error.hint:
             sys.stderr.write(f"  {error.hint}\n")
         raise typer.Exit(error.exit_code)
+
+
+@cache
+def _logger(form: str) -> Any:
+    import structlog
+
+    in_words = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso" if form == "json" else "%H:%M:%S", utc=form == "json"),
+            structlog.processors.JSONRenderer(ensure_ascii=False) if form == "json" else in_words,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    return structlog.get_logger()
 
 
 def _unforeseen(error: Exception) -> ImporterError:

@@ -1,7 +1,7 @@
 """A directory's state and rules, pure: the clock and the random source are arguments, nothing is read or sent."""
 
 import datetime as dt
-import string
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from random import Random
 from zoneinfo import ZoneInfo
@@ -12,7 +12,6 @@ from importer.emulator.journal import Journal
 from importer.emulator.limits import Limits
 from importer.emulator.sends import Sends
 
-_ALPHABET = string.ascii_letters + string.digits
 _FOR_EVER = 10 * 365 * 86400.0
 
 
@@ -177,7 +176,7 @@ class Directory:
         if most and sends.last_minute(target, now) >= most:
             raise Refusal("SendValidateCodeTooFrequent")
         mail = Mail(
-            token="".join(self._random.choices(_ALPHABET, k=24)),
+            token=self._letters(18),
             seq=self.journal.next(),
             channel=channel,
             contact=contact_id,
@@ -262,7 +261,11 @@ class Directory:
         return name if self.limits.names_case_sensitive else name.casefold()
 
     def _id(self) -> str:
-        return "c-" + "".join(self._random.choices(_ALPHABET, k=16))
+        return f"c-{self._letters(12)}"
+
+    def _letters(self, size: int) -> str:
+        """Letters and digits alone, four for every three bytes of chance."""
+        return b64encode(self._random.randbytes(size), b"xY").decode()
 
     def _changeable(self, contact_id: str) -> Contact:
         contact = self.get(contact_id)

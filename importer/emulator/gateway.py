@@ -23,6 +23,7 @@ _AUTHORIZATION = re.compile(
 )
 _FORM_MAX = 256 * 1024  # to encode more anew would hold everybody else up
 _SAFE = "-_.~"
+_SHORT = 64  # characters; what is longer is not worth remembering
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 _MISMATCH = " server string to sign is:"
 
@@ -134,7 +135,7 @@ class Gateway:
             raise Refusal("IncompleteSignature")
         key = self._key(found[1])
         names = found[2].split(";")
-        if not _all_signed(headers, names):
+        if not _all_signed(tuple(headers), found[2]):
             raise Refusal("IncompleteSignature")
         self._check_date(headers.get("x-acs-date"))
         canonical = canonical_request(request, pairs, names)
@@ -205,16 +206,20 @@ def action_of(request: Request, values: Mapping[str, str]) -> str:
 
 def parse(query: str) -> list[tuple[str, str]]:
     """Names and values of a query or form, decoded; some clients write a space as ``+``, others as ``%20``."""
-    pairs = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((_decode(name), _decode(value)))
-    return pairs
+    return [_pair(part) if len(part) < _SHORT else _split(part) for part in query.split("&") if part]
 
 
-def _decode(text: str) -> str:
-    return unquote_plus(text) if "%" in text or "+" in text else text
+def _split(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return (unquote_plus(name), unquote_plus(value)) if "%" in part or "+" in part else (name, value)
+
+
+def _join(pair: tuple[str, str]) -> str:
+    return f"{_encode(pair[0])}={_encode(pair[1])}"
+
+
+_pair = lru_cache(maxsize=1024)(_split)  # most parameters of most calls are the same few
+_encoded = lru_cache(maxsize=1024)(_join)
 
 
 def _encode(text: str) -> str:
@@ -232,7 +237,7 @@ def _form(request: Request) -> list[tuple[str, str]]:
 
 def canonical_query(pairs: list[tuple[str, str]]) -> str:
     """Encoded anew: what a client left raw on the wire it signed percent-encoded."""
-    return "&".join([f"{_encode(name)}={_encode(value)}" for name, value in sorted(pairs)])
+    return "&".join([_encoded(pair) if len(pair[1]) < _SHORT else _join(pair) for pair in sorted(pairs)])
 
 
 def canonical_request(request: Request, pairs: list[tuple[str, str]], names: list[str]) -> str:
@@ -251,10 +256,12 @@ def hmac_hex(secret: str, text: str) -> str:
     return hmac.digest(_bytes(secret), _bytes(text), "sha256").hex()
 
 
-def _all_signed(headers: Mapping[str, str], names: list[str]) -> bool:
+@lru_cache(maxsize=64)
+def _all_signed(headers: tuple[str, ...], names: str) -> bool:
     """Host and every ``x-acs-`` header that came must be signed, and every signed one must have come."""
-    signed = set(names)
-    if "host" not in signed or names != sorted(signed) or not signed <= headers.keys():
+    ordered = names.split(";")
+    signed = set(ordered)
+    if "host" not in signed or ordered != sorted(signed) or not signed <= set(headers):
         return False
     return all(name in signed for name in headers if name.startswith("x-acs-"))
 

@@ -51,6 +51,8 @@ READING: Options = {
     "encoding": option(str | None, "Text encoding of a CSV file."),
     "delimiter": option(str | None, "What parts the fields of a CSV file."),
     "header_row": option(int | None, "Row that holds the headers, counted from 1."),
+    "hidden": option(str | None, "Rows that are hidden or filtered out: omit (as you see it) or include."),
+    "fill": option(list[str] | None, "Column in which merged cells are filled; repeatable."),
     "map": option(list[str] | None, 'A header of yours and its field, as "Work Mail=EmailAddress"; repeatable.'),
     "on_clash": option(str | None, "Same name, other contact: reject the later row, keep the first, or add a suffix."),
 }

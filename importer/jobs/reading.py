@@ -10,7 +10,7 @@ from importer.ledger.port import Staged
 from importer.model.errors import FixFile
 from importer.settings import Settings
 from importer.sheet import Sheet
-from importer.sheet.columns import match
+from importer.sheet.columns import known, match
 from importer.stage.check import Checked, check
 from importer.version import __version__
 
@@ -19,6 +19,8 @@ DECIDING = (
     "encoding",
     "delimiter",
     "header_row",
+    "hidden",
+    "fill",
     "columns",
     "on_clash",
     "chinese_names",
@@ -34,6 +36,9 @@ def read(file: str | Path, settings: Settings) -> tuple[Sheet, Checked]:
         encoding=settings.encoding,
         delimiter=settings.delimiter,
         header_row=settings.header_row,
+        known=known(settings.columns),
+        hidden=settings.hidden,
+        fill=settings.fill,
     )
     try:
         found = match(sheet.columns, settings.columns)

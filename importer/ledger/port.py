@@ -255,6 +255,12 @@ class Ledger(Protocol):
 
     def deferrals(self, directory: int) -> list[Deferral]: ...
 
+    def concurrency(self, directory: int) -> int | None:
+        """The writes at once that the directory bore when it was last used; ``None`` before its first use."""
+
+    def remember(self, lease: Lease, concurrency: int) -> None:
+        """Write down how many writes at once the directory bears."""
+
     def unsettled(self, directory: int, keys: Sequence[str] = ()) -> list[tuple[Operation, Status, str | None]]:
         """Operations in doubt, and pending adds whose contact's key is among ``keys``: operation, status, last code."""
 

@@ -45,6 +45,7 @@ class Tally:
     calls: dict[str, Counter[str]] = field(default_factory=dict)
     planned: Counter[Kind] = field(default_factory=Counter)
     done: Counter[Kind] = field(default_factory=Counter)
+    strangers: bool = False  # somebody else writes to the directory
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def span(self, what: str, start: float, end: float) -> None:

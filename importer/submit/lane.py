@@ -15,8 +15,10 @@ from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, 
 from importer.submit.course import Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.pace import Backoff, Pace
+from importer.submit.window import Window
 
-WINDOW = 2  # operations claimed ahead for each worker: after a crash each of them is in doubt
+YIELD = 16  # times the ordinary wait, at most, while somebody else writes to the directory
+AHEAD = 2  # operations claimed for each call that may be under way: after a crash each of them is in doubt
 
 
 class _Unspent(Exception):
@@ -89,12 +91,13 @@ def parameters(operation: Operation) -> Parameters:
 class Lane:
     """Claims operations of one kind while there is quota, carries them out, hands on what came of it."""
 
-    def __init__(self, kind: Kind, course: Course, pace: Pace, quota: Quota, workers: int) -> None:
+    def __init__(self, kind: Kind, course: Course, pace: Pace, quota: Quota, window: Window) -> None:
         self.kind = kind
         self._course = course
         self._pace = pace
         self._quota = quota
-        self._workers = workers
+        self.window = window
+        self._gate = anyio.CapacityLimiter(window.limit)
         self._backoff = Backoff(course.random)
         self._closed = False
         self._fed = False  # nothing further will come from the lane before
@@ -116,18 +119,18 @@ class Lane:
 
     async def run(self, changes: MemoryObjectSendStream[Change]) -> None:
         """Until nothing is left that may be done."""
-        send, receive = anyio.create_memory_object_stream[Operation](self._workers)
+        send, receive = anyio.create_memory_object_stream[Operation](self.window.most)
         async with changes, anyio.create_task_group() as group:
             group.start_soon(self._feed, send)
             with receive:
-                for _ in range(self._workers):
+                for _ in range(self.window.most):
                     group.start_soon(self._work, receive.clone(), changes)
 
     async def _feed(self, send: MemoryObjectSendStream[Operation]) -> None:
         async with send:
             while not (self._closed or self._course.halted):
                 fed, self._woken = self._fed, anyio.Event()
-                limit = min(WINDOW * self._workers, self._quota.left)
+                limit = min(AHEAD * self.window.limit, self._quota.left)
                 operations = await self._claim(limit)
                 for operation in operations:
                     await send.send(operation)
@@ -190,6 +193,8 @@ class Lane:
         assert state.outcome is not None
         answer: Answer = state.outcome.result().answer
         seconds = self._backoff.wait(answer, state.attempt_number)
+        if answer.outcome is Outcome.CONFLICT and self.window.strangers:
+            seconds *= min(2.0**state.attempt_number, YIELD)
         if answer.outcome is Outcome.THROTTLE:
             self._pace.pause.extend(seconds)
         return seconds
@@ -199,22 +204,38 @@ class Lane:
 
         ``doubts``: attempts just before this one that may have been carried out.
         """
+        async with self._gate:
+            decision, answer, attempt = await self._call(operation, doubts)
+        await changes.send(decision.change)
+        return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
+
+    async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
         await self._pace.turn(self.kind)
         if not self._course.may_start():
             raise Halted
         if self._closed or not self._quota.spend():
             raise _Unspent
-        clock = self._course.clock
+        clock, epoch = self._course.clock, self.window.epoch
         started, begun = clock.now(), clock.ticks()
         answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
+        self._adapt(answer, epoch)
         attempt = _attempt_of(operation, answer, started, clock.now())
         decision = decide(operation, answer, attempt, doubts=operation.doubts + doubts)
         self._course.tally.done[self.kind] += answer.outcome is Outcome.DONE
         self._course.tally.span(self.kind, begun, clock.ticks())
         self._course.tally.span("submit", begun, clock.ticks())
         self._obey(decision, answer, attempt)
-        await changes.send(decision.change)
-        return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
+        return decision, answer, attempt
+
+    def _adapt(self, answer: Answer, epoch: int) -> None:
+        """Let the window learn from the answer, and the gate follow the window."""
+        if answer.outcome is Outcome.CONFLICT:
+            self.window.conflict(epoch, self._gate.borrowed_tokens)
+        else:
+            self.window.done()
+        self._course.tally.strangers |= self.window.strangers
+        if self._gate.total_tokens != self.window.limit:
+            self._gate.total_tokens = self.window.limit
 
     def _obey(self, decision: Decision, answer: Answer, attempt: Attempt) -> None:
         if attempt.outcome not in (Outcome.DONE, Outcome.DOUBT):

@@ -17,9 +17,9 @@ from importer.submit.course import Course, Desk, Halted, Stop, Tally
 from importer.submit.lane import Lane, Places, Quota
 from importer.submit.pace import Allowance, Pace
 from importer.submit.reconcile import Listing, absent, settle
+from importer.submit.window import Window
 
 ROUNDS = 5  # of calls, then a look at what is in doubt
-ADDERS = 1  # adds at a time: the directory refuses concurrent writes
 SENDERS = 4
 AHEAD = 256  # changes on their way to the ledger
 
@@ -92,15 +92,18 @@ async def submit(course: Course, world: World, limits: Limits, listed: Sequence[
 
 async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
     """Look, call, and look again at what came out in doubt, until a look settles nothing more."""
+    directory = course.lease.directory
+    adds = Window.remembered(await course.desk.do(lambda ledger: ledger.concurrency(directory)))
     listing, _ = await _reconcile(course, world, limits, listing)
     for _ in range(ROUNDS):
         places = Places(max(0, limits.max_contacts - len(listing)))
         lanes = (
-            Lane(Kind.ADD, course, pace, places, ADDERS),
-            Lane(Kind.SEND_EMAIL, course, pace, pace.allowance, SENDERS),
+            Lane(Kind.ADD, course, pace, places, adds),
+            Lane(Kind.SEND_EMAIL, course, pace, pace.allowance, Window(SENDERS, SENDERS)),
         )
         await _carry_out(course, lanes)
         await _defer(course, lanes, (places, pace.allowance))
+        await course.desk.do(lambda ledger: ledger.remember(course.lease, adds.limit))
         if course.halted or not await _doubts(course):
             return
         listing, settled = await _reconcile(course, world, limits, Listing(await world.look()))

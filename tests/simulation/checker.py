@@ -89,8 +89,10 @@ def _limits(universe):
     calls = sum(universe.service.calls.values())
     if (count := refused[ADD, "Throttling.User"] + refused[SEND, "Throttling.User"]) > 1 + calls / 50:
         yield f"{count} of {calls} calls came too fast, more than a wire that delays them can explain"
-    if (count := refused[ADD, "ConcurrentCallNotSupported"]) and not _overlaps(universe):
-        yield f"{count} adds were made at once"
+    if (count := refused[ADD, "ConcurrentCallNotSupported"]) > 3 * universe.lives + calls / 50 and not _overlaps(
+        universe
+    ):
+        yield f"{count} of {calls} calls met another one: more than finding out how many may go at once takes"
     if (count := refused[ADD, "InvalidParameter.Name.AlreadyUsed"]) and not universe.scenario.list_lag:
         yield f"{count} adds were asked for of names that the directory lists"
 

@@ -373,4 +373,7 @@ def simulate(seed: int, broken=None):
         universe = Universe(seed, Scenario.of(seed), broken)
         return universe, loop.run_until_complete(asyncio.wait_for(history(universe), 40 * 86_400))
     finally:
+        for task in asyncio.all_tasks(loop):  # calls that a server still carries out for a client that is gone
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
         loop.close()

@@ -119,6 +119,14 @@ class SqliteLedger:
         with self._db.unit() as c:
             submitting.defer(c, lease, kind, reason, until)
 
+    def concurrency(self, directory: int) -> int | None:
+        with self._db.view() as c:
+            return submitting.concurrency(c, directory)
+
+    def remember(self, lease: Lease, concurrency: int) -> None:
+        with self._db.unit() as c:
+            submitting.remember(c, lease, concurrency)
+
     def deferrals(self, directory: int) -> list[Deferral]:
         with self._db.view() as c:
             return submitting.deferrals(c, directory)

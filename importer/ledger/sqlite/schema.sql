@@ -6,6 +6,7 @@ create table directories (
     endpoint text not null,                    -- the host, or 'loopback' for a rehearsal
     lease_owner text,
     lease_token integer not null default 0,    -- the fencing token: grows with every owner
+    concurrency integer,                       -- writes at once that it bore when it was last used
     lease_since integer,
     lease_until integer,
     unique (profile, endpoint)

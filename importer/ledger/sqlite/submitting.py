@@ -100,6 +100,16 @@ def defer(c: apsw.Connection, lease: Lease, kind: Kind, reason: str | None, unti
         c.execute(DEFER, (lease.directory, kind, reason, None if until is None else milliseconds(until)))
 
 
+def concurrency(c: apsw.Connection, directory: int) -> int | None:
+    found: int | None = c.execute("select concurrency from directories where id = ?", (directory,)).get
+    return found
+
+
+def remember(c: apsw.Connection, lease: Lease, concurrency: int) -> None:
+    fence(c, lease)
+    c.execute("update directories set concurrency = ? where id = ?", (concurrency, lease.directory))
+
+
 def deferrals(c: apsw.Connection, directory: int) -> list[Deferral]:
     return [
         Deferral(Kind(kind), reason, None if until is None else seconds(until))

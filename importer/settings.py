@@ -2,9 +2,10 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -27,6 +28,17 @@ def _zone(name: str) -> str:
     return name
 
 
+def _seconds(value: object) -> object:
+    """``45m``, ``1h30m``, ``90s`` or a number, in seconds."""
+    if not isinstance(value, str) or not (text := value.strip()):
+        return value
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    if parts is None:
+        return value
+    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
 class Settings(BaseSettings):
     """Everything that can be set; the limits have the names and defaults of the API's own documentation."""
 
@@ -46,6 +58,9 @@ class Settings(BaseSettings):
     fill: tuple[str, ...] = Field((), description="columns in which merged cells are filled")
     columns: dict[str, str] = Field(default_factory=dict, description="header text → field")
     on_clash: Literal["reject", "first", "suffix"] = "reject"
+    strict: bool = Field(False, description="warnings count as errors: their rows are rejected")
+    fix_names: bool = Field(False, description="take the names that are proposed for those that do not fit")
+    check_domains: bool = Field(False, description="ask the network whether the addresses' domains take mail")
 
     max_contacts: int = Field(20, ge=0, description="contacts that the directory holds at most")
     daily_sends: int = Field(100, ge=0, description="verification mails a day")
@@ -56,6 +71,10 @@ class Settings(BaseSettings):
     list_lag: float = Field(0.0, ge=0, description="seconds that a new contact may be missing from the listing")
     chinese_names: bool = Field(True, description="names may have Chinese characters")
     email_max: int = Field(EMAIL_MAX, ge=3, description="longest address, in characters")
+    reserve: int = Field(0, ge=0, description="of the day's sends, kept for people")
+    wait: bool = Field(False, description="stay and go on when the next day's sends begin")
+    until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")
+    duration: Annotated[float | None, BeforeValidator(_seconds)] = Field(None, description="seconds to run for")
     call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
@@ -66,7 +85,17 @@ class Settings(BaseSettings):
 
     @property
     def rules(self) -> Rules:
-        return Rules(chinese_names=self.chinese_names, email_max=self.email_max)
+        return Rules(self.chinese_names, self.email_max, strict=self.strict, fix_names=self.fix_names)
+
+    def ends_at(self, now: float) -> float | None:
+        """When a run that begins ``now`` is to end (seconds since the epoch): ``until`` is this machine's time."""
+        ends = [] if self.duration is None else [now + self.duration]
+        if self.until is not None:
+            hour, minute = map(int, self.until.split(":"))
+            begins = datetime.fromtimestamp(now).astimezone()
+            at = begins.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            ends.append((at if at > begins else at + timedelta(days=1)).timestamp())
+        return min(ends, default=None)
 
     @classmethod
     def settings_customise_sources(

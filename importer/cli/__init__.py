@@ -37,6 +37,7 @@ for command in (
     commands.run,
     commands.status,
     commands.export,
+    commands.errors,
     commands.emulator,
 ):
     app.command()(command)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.options import DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, READING, File, takes
+from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, READING, RESERVE, File, takes
 from importer.cli.out import Out
 
 if TYPE_CHECKING:
@@ -27,30 +27,34 @@ def check(
     """Read and check a file, without network or ledger; every finding at once."""
     from importer.jobs.check import check as job
     from importer.report.console import findings, places
+    from importer.report.findings import listed
 
     checkup = job(file, settings)
-    out.result(checkup.as_json(), *findings(checkup.findings, checkup.file, verbose=verbose), places(checkup.rows))
+    shown = findings(listed(checkup.report), checkup.file, verbose=verbose)
+    out.result(checkup.as_json(), *shown, places(checkup.rows))
     raise typer.Exit(checkup.exit_code)
 
 
-@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, OUTPUT)
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, OUTPUT)
 def plan(
     *,
     file: File,
     settings: "Settings",
     out: Out,
     offline: Annotated[bool, typer.Option("--offline", help="Without asking the directory.")] = False,
+    deadline: Annotated[str | None, typer.Option("--deadline", help="Exit 3 if it ends after this date.")] = None,
 ) -> None:
     """What run would do, and when it would be finished; changes nothing."""
+    from importer.jobs.plan import day
     from importer.jobs.plan import plan as job
     from importer.report.console import findings, outlook, places
 
-    found = job(file, settings, offline=offline)
+    found = job(file, settings, offline=offline, deadline=day(deadline))
     out.result(found.as_json(), *findings(found.findings, found.file), places(found.rows), *outlook(found.as_json()))
     raise typer.Exit(found.exit_code)
 
 
-@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, OUTPUT)
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, OUTPUT)
 def run(*, file: File, settings: "Settings", out: Out) -> None:
     """Put the file's contacts into the directory and mail each its verification; again continues."""
     import anyio
@@ -65,13 +69,32 @@ def run(*, file: File, settings: "Settings", out: Out) -> None:
 
 
 @takes(LEDGER, OUTPUT)
-def status(*, settings: "Settings", out: Out) -> None:
+def status(
+    *,
+    settings: "Settings",
+    out: Out,
+    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Each contact in doubt.")] = False,
+) -> None:
     """What the ledger holds, what waits and until when."""
     from importer.jobs.status import status as job
-    from importer.report.console import standing
+    from importer.report.console import doubts, standing
 
     found = job(settings)
-    out.result(found.as_json(), *standing(found.as_json()))
+    out.result(found.as_json(), *standing(found.as_json()), *(doubts(found.doubts) if in_doubt else ()))
+
+
+@takes(OUTPUT)
+def errors(
+    *,
+    out: Out,
+    code: Annotated[str | None, typer.Argument(help="A code, or a part of one; all without it.")] = None,
+) -> None:
+    """What each code of the directory means to the importer, and what to do about it."""
+    from importer.jobs.errors import errors as job
+    from importer.report.console import codes
+
+    found = job(code)
+    out.result(found.as_json(), *codes(found.entries))
 
 
 @takes(LEDGER, OUTPUT)

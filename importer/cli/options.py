@@ -55,6 +55,9 @@ READING: Options = {
     "fill": option(list[str] | None, "Column in which merged cells are filled; repeatable."),
     "map": option(list[str] | None, 'A header of yours and its field, as "Work Mail=EmailAddress"; repeatable.'),
     "on_clash": option(str | None, "Same name, other contact: reject the later row, keep the first, or add a suffix."),
+    "strict": option(bool | None, "Warnings count as errors: their rows are rejected."),
+    "fix_names": option(bool | None, "Take the names that are proposed for those that do not fit."),
+    "check_domains": option(bool | None, "Ask the network whether the addresses' domains take mail."),
 }
 
 LIMITS: Options = {
@@ -71,6 +74,16 @@ LIMITS: Options = {
     "give_up_after": option(float | None, "Seconds without a good answer after which a run stops (120)."),
 }
 
+RESERVE: Options = {
+    "reserve": option(int | None, "Mails of the day that are kept for people (0)."),
+}
+
+COURSE: Options = {
+    "wait": option(bool | None, "Stay, and go on when the next day's sends begin.", "--wait"),
+    "until": option(str | None, "End at this time of day, as 06:00."),
+    "duration": option(str | None, "End after this time, as 45m or 1h30m.", "--for"),
+}
+
 OURS = ("json", "quiet", "log_format", "config", "map")
 
 
@@ -85,12 +98,14 @@ def takes(*groups: Options) -> Callable[[Callable[..., None]], Callable[..., Non
         ]
         shared = {name: option for group in groups for name, option in group.items()}
         known = {parameter.name for parameter in own}
+        configured = "settings" in inspect.signature(command).parameters
 
         def called(**given: Any) -> None:
             out = Out(given["json"], given["quiet"], given["log_format"], command.__name__)
             with out.speaking():
                 mine = {name: given[name] for name in known}
-                command(settings=_settings(given, known), out=out, **mine)
+                settings = {"settings": _settings(given, known)} if configured else {}
+                command(**settings, out=out, **mine)
 
         called.__name__, called.__doc__ = command.__name__, command.__doc__
         parameters = [

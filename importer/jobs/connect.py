@@ -51,6 +51,7 @@ def limits(settings: Settings) -> Limits:
         list_lag=settings.list_lag,
         call_timeout=settings.call_timeout,
         give_up_after=settings.give_up_after,
+        reserve=settings.reserve,
         lease_ttl=settings.call_timeout + LEASE_TTL,
         lease_renewal=LEASE_RENEWAL,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from importer.jobs.reading import options, read
 from importer.jobs.stores import ledger_path
 from importer.ledger.port import Ledger
 from importer.model.clock import Clock, Day, iso
+from importer.model.errors import FixCommand
 from importer.settings import Settings, load
 from importer.stage.plan import Forecast, forecast, nothing_known
 from importer.stage.plan import plan as planned
@@ -33,10 +35,13 @@ class Outlook:
     forecast: Forecast
     day_zone: str
     findings: pl.DataFrame
+    deadline: date | None = None
 
     @property
     def exit_code(self) -> int:
-        if self.forecast.waits:
+        finished = self.forecast.finished_on
+        late = self.deadline is not None and (finished is None or finished > self.deadline)
+        if late or (self.forecast.waits and self.deadline is None):
             return 3
         return 1 if self.rows["rejected"] else 0
 
@@ -67,14 +72,27 @@ class Outlook:
         }
 
 
-def plan(file: str | Path, settings: Settings | None = None, *, offline: bool = False) -> Outlook:
-    """What `run` would do, changing nothing. ``offline``: without asking the directory. Raises as `run` does."""
+def day(text: str | None) -> date | None:
+    """A date as 2026-12-31. Raises `FixCommand`."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise FixCommand(f"{text} is no date", hint="write it as 2026-12-31") from None
+
+
+def plan(
+    file: str | Path, settings: Settings | None = None, *, offline: bool = False, deadline: date | None = None
+) -> Outlook:
+    """What `run` would do, changing nothing. ``offline``: without asking the directory. Raises as `run` does.
+
+    With a ``deadline`` the exit code is 3 if, and only if, the last mail goes out after it.
+    """
     settings = settings or load()
     with ThreadPoolExecutor(1) as thread:  # a loop of its own: the caller may be inside another
-        return thread.submit(anyio.run, partial(_plan, file, settings, offline=offline)).result()
+        return thread.submit(anyio.run, partial(_plan, file, settings, offline, deadline)).result()
 
 
-async def _plan(file: str | Path, settings: Settings, *, offline: bool) -> Outlook:
+async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: date | None) -> Outlook:
     clock = Clock.starting(settings.now)
     sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
     listed, place = await _listed(settings, clock, offline=offline)
@@ -85,18 +103,13 @@ async def _plan(file: str | Path, settings: Settings, *, offline: bool) -> Outlo
         result.sends,
         free=None if listed is None else max(0, settings.max_contacts - len(listed)),
         used=used,
-        daily_sends=settings.daily_sends,
+        daily_sends=max(0, settings.daily_sends - settings.reserve),
         day_zone=settings.day_zone,
         now=clock.now(),
     )
+    findings = result.deduped.findings
     return Outlook(
-        sheet.file,
-        settings.profile,
-        result.rows,
-        result.adopts,
-        ahead,
-        settings.day_zone,
-        result.deduped.findings,
+        sheet.file, settings.profile, result.rows, result.adopts, ahead, settings.day_zone, findings, deadline
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from importer import sheet as sheets
 from importer.jobs.stores import existing, ledger_path
@@ -12,7 +13,11 @@ from importer.settings import Settings
 from importer.sheet import Sheet
 from importer.sheet.columns import known, match
 from importer.stage.check import Checked, check
+from importer.stage.delivery import Ask
 from importer.version import __version__
+
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
 
 DECIDING = (
     "sheet",
@@ -25,11 +30,15 @@ DECIDING = (
     "on_clash",
     "chinese_names",
     "email_max",
+    "strict",
+    "fix_names",
+    "check_domains",
 )
 
 
-def read(file: str | Path, settings: Settings) -> tuple[Sheet, Checked]:
-    """Raises `FixFile` when the file is no table of contacts."""
+def read(file: str | Path, settings: Settings, *, resolver: "Resolver | None" = None) -> tuple[Sheet, Checked]:
+    """Raises `FixFile` when the file is no table of contacts. ``resolver``: asked where domains are to be checked."""
+    ask = _asker(resolver) if settings.check_domains else None
     sheet = sheets.read(
         file,
         sheet=settings.sheet,
@@ -44,7 +53,13 @@ def read(file: str | Path, settings: Settings) -> tuple[Sheet, Checked]:
         found = match(sheet.columns, settings.columns)
     except FixFile as error:
         raise FixFile(f"{sheet.file}: {error.message}", hint=error.hint, code=error.code) from None
-    return sheet, check(sheet, found, settings.rules)
+    return sheet, check(sheet, found, settings.rules, ask)
+
+
+def _asker(resolver: "Resolver | None") -> Ask:
+    from importer.jobs.domains import asker
+
+    return asker(resolver)
 
 
 def options(settings: Settings) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,15 @@ from importer.jobs import connect
 from importer.jobs.reading import holds, options, read, staged_already
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
+from importer.model.errors import ImporterError
 from importer.model.operation import Kind, Status
 from importer.report.summary import Summary, balance, waits
 from importer.settings import Settings, load
 from importer.sheet import Sheet
 from importer.stage.check import Checked
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Desk
-from importer.submit.submit import World, start, submit
+from importer.submit.course import Course, Desk, Halted
+from importer.submit.submit import World, kept, start, submit
 
 Watch = Callable[[Course], None]
 
@@ -71,12 +73,32 @@ async def carry_out(
     if watch is not None:
         watch(course)
     began = course.clock.ticks() if begun is None else begun
-    listed = await world.look()
-    staged = await _stage(course, world, task, listed)
-    await _foresee(course)
-    world.tally.span("stage", began, course.clock.ticks())
-    lost = await _submit(course, world, listed, task.settings)
+    staged, lost = None, False
+    try:
+        async with kept(course, connect.limits(task.settings)), _ending(course, task.settings):
+            listed = await world.look()
+            staged = await _stage(course, world, task, listed)
+            await _foresee(course)
+            world.tally.span("stage", began, course.clock.ticks())
+            await _submit(course, world, listed, task.settings)
+    except BaseExceptionGroup as group:
+        error = _cause(group)
+        if not isinstance(error, LeaseLost) or staged is None:
+            raise error from None
+        lost = True
+    assert staged is not None
     return await _finish(course, staged, task, lease_lost=lost)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error that made the others: ours if there is one, else the group as it is."""
+    ours = group.subgroup(ImporterError)
+    while isinstance(ours, BaseExceptionGroup):
+        first = ours.exceptions[0]
+        if not isinstance(first, BaseExceptionGroup):
+            return first
+        ours = first
+    return group
 
 
 async def _start(world: World, lease: Lease, task: Task) -> Course:
@@ -112,14 +134,35 @@ async def _foresee(course: Course) -> None:
     course.tally.planned.update({Kind.ADD: adds, Kind.SEND_EMAIL: adds + pending.get(Kind.SEND_EMAIL, 0)})
 
 
-async def _submit(course: Course, world: World, listed: Sequence[Listed], settings: Settings) -> bool:
-    """Whether the lease was lost on the way."""
-    lost = False
-    try:
-        await submit(course, world, connect.limits(settings), listed)
-    except* LeaseLost:
-        lost = True
-    return lost
+async def _submit(course: Course, world: World, listed: Sequence[Listed], settings: Settings) -> None:
+    """Until nothing is left that may be done today, or, if the run is to wait, at all."""
+    await submit(course, world, connect.limits(settings), listed)
+    while settings.wait and not course.halted and (until := await _next_window(course)) is not None:
+        with suppress(Halted):
+            await course.nap(max(0.0, until - course.clock.now()) + 1.0)
+            await submit(course, world, connect.limits(settings), await world.look())
+
+
+async def _next_window(course: Course) -> float | None:
+    """When the first of the waiting kinds may go on; ``None`` when nothing waits for a time."""
+    deferrals = await course.desk.do(lambda ledger: ledger.deferrals(course.lease.directory))
+    return min((wait.until for wait in deferrals if wait.until is not None), default=None)
+
+
+@asynccontextmanager
+async def _ending(course: Course, settings: Settings) -> AsyncIterator[None]:
+    """End the run in good order when its time is up."""
+    ends = settings.ends_at(course.clock.now())
+    async with anyio.create_task_group() as group:
+
+        async def watch(seconds: float) -> None:
+            await course.clock.sleep(seconds)
+            course.halt()
+
+        if ends is not None:
+            group.start_soon(watch, max(0.0, ends - course.clock.now()))
+        yield
+        group.cancel_scope.cancel()
 
 
 async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) -> Summary:

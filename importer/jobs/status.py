@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from importer.jobs.stores import existing
-from importer.ledger.port import DirectoryStatus
+from importer.ledger.port import DirectoryStatus, ExportRow
 from importer.model.clock import iso
+from importer.report.export import values
 from importer.report.summary import balance
 from importer.settings import Settings, load
 
@@ -17,6 +18,7 @@ class Standing:
     ledger: str
     directories: tuple[DirectoryStatus, ...]
     day_zone: str
+    doubts: tuple[ExportRow, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -24,6 +26,7 @@ class Standing:
             "command": "status",
             "ledger": self.ledger,
             "directories": [_told(directory, self.day_zone) for directory in self.directories],
+            "in_doubt": [values(row) for row in self.doubts],
             "exit_code": 0,
         }
 
@@ -32,7 +35,9 @@ def status(settings: Settings | None = None) -> Standing:
     """Raises `FixLedger` when there is no ledger."""
     settings = settings or load()
     with existing(settings) as ledger:
-        return Standing(settings.ledger, tuple(ledger.status()), settings.day_zone)
+        directories = tuple(ledger.status())
+        doubts = tuple(row for directory in directories for row in ledger.in_doubt(directory.id))
+        return Standing(settings.ledger, directories, settings.day_zone, doubts)
 
 
 def _told(directory: DirectoryStatus, zone: str) -> dict[str, Any]:

@@ -46,10 +46,12 @@ def fold(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of the fields that are assumed, not documented, and so are settings."""
+    """What the settings say of checking: rules that are assumed, not documented, and how strictly they are taken."""
 
     chinese_names: bool = True
     email_max: int = EMAIL_MAX
+    strict: bool = False  # a warning rejects its row too
+    fix_names: bool = False  # a name that does not fit is replaced by the one proposed for it
 
 
 @dataclass(frozen=True, slots=True)

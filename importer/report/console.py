@@ -1,47 +1,85 @@
 """For people at a terminal: findings by rule, a balance that adds up, what waits and until when."""
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from importer.directory.codes import Entry
+from importer.ledger.port import ExportRow
 from importer.report.summary import Summary
 
 PLACES = 3  # shown of each rule
+SCREENFUL = 20  # lines of the table of rules
 STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules that findings break, the worst and most frequent first: as many as fit on a screen, and how many more.
+
+    ``rows``: dictionaries with severity, rule, len, and lists of the first places' line, column, sheet, cell and message.
+    """
+
+    rows: list[dict[str, Any]]
+    lines: int | None  # None: all are shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        count = len(self.rows)
+        if self.lines is not None:
+            count = min(count, self.lines)
+            while count > 1 and len(console.render_lines(_table(self.rows[:count]), options)) > self.lines + 1:
+                count -= 1
+        yield _table(self.rows[:count])
+        if count < len(self.rows):
+            more = len(self.rows) - count
+            yield Text(f"and {more} more rule{'s' if more > 1 else ''}")
+
+
 def findings(found: pl.DataFrame, file: str, *, verbose: bool = False) -> Iterator[RenderableType]:
-    """Findings by rule with their first places; each one when ``verbose``."""
+    """Findings by rule with their first places, at most a screenful; all of them, and each one, when ``verbose``.
+
+    ``found``: with the columns of `importer.model.finding.COLUMNS`, or those of `importer.report.findings.LISTED`.
+    """
     if found.is_empty():
         return
+    grouped = found.group_by("severity", "rule", maintain_order=True).agg(pl.len(), pl.all().head(PLACES))
+    order = pl.col("severity").replace_strict({"error": 0, "warning": 1, "note": 2})
+    rows = grouped.sort(order, "len", descending=[False, True], maintain_order=True).to_dicts()
+    yield Rules(rows, None if verbose else SCREENFUL)
+    if verbose:
+        yield from _each(found, file)
+    else:
+        yield Text(f"every finding, and what to do: importer check {shlex.quote(file)} --verbose", "dim")
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "rule"):
         table.add_column(title, no_wrap=True)
     table.add_column("rows", justify="right")
     for title in ("where", "the first of them"):
         table.add_column(title, overflow="fold")
-    grouped = found.group_by("severity", "rule", maintain_order=True).agg(pl.len(), pl.all().head(PLACES))
-    order = pl.col("severity").replace_strict({"error": 0, "warning": 1, "note": 2})
-    for row in grouped.sort(order, "len", descending=[False, True]).iter_rows(named=True):
-        where = ", ".join(_place(line, column) for line, column in zip(row["line"], row["column"], strict=True))
-        more = ", …" if row["len"] > PLACES else ""
-        style = STYLES[row["severity"]]
-        what = Text(row["message"][0])
-        table.add_row(Text(row["severity"], style), row["rule"], str(row["len"]), Text(where + more), what)
-    yield table
-    if verbose:
-        yield from _each(found, file)
-    else:
-        yield Text(f"every finding, and what to do: importer check {file} --verbose", "dim")
+    for row in rows:
+        nothing = [None] * len(row["line"])
+        places = map(_place, row["line"], row["column"], row.get("sheet", nothing), row.get("cell", nothing))
+        where = ", ".join(places) + (", …" if row["len"] > PLACES else "")
+        severity = Text(row["severity"], STYLES[row["severity"]])
+        table.add_row(severity, row["rule"], str(row["len"]), Text(where), Text(row["message"][0]))
+    return table
 
 
 def _each(found: pl.DataFrame, file: str) -> Iterator[Text]:
     for row in found.iter_rows(named=True):
-        place = f"{file}:{row['line']}" if row["line"] is not None else file
+        if row.get("sheet") is not None:
+            place = f"{file} {row['sheet']}" + (f"!{row['cell'] or row['line']}" if row["line"] is not None else "")
+        else:
+            place = f"{file}:{row['line']}" if row["line"] is not None else file
         column = f" {row['column']}" if row["column"] else ""
         value = f" {row['value']!r}" if row["value"] is not None else ""
         told = f"{place}{column}{value}: {row['severity']} {row['rule']}: {row['message']}"
@@ -50,9 +88,11 @@ def _each(found: pl.DataFrame, file: str) -> Iterator[Text]:
         yield Text(f"{told} {row['hint'] or ''}".rstrip())
 
 
-def _place(line: int | None, column: str | None) -> str:
+def _place(line: int | None, column: str | None, sheet: str | None, cell: str | None) -> str:
     if line is None:
         return "the file"
+    if sheet is not None and cell is not None:  # text has lines, and its readers count those
+        return cell
     return f"line {line}" + (f" {column}" if column else "")
 
 
@@ -142,6 +182,30 @@ def standing(status: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield from _waits(directory["deferrals"])
         if directory["lease"]:
             yield Text(f"in use by {directory['lease']['owner']} until {directory['lease']['until']}")
+
+
+def doubts(rows: Iterable[ExportRow]) -> Iterator[RenderableType]:
+    """Each contact in doubt: where it stands in the file, and what its last attempt came to."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("row", "name", "attempts", "last code", "what"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        place = f"{row.file}:{row.row}"
+        table.add_row(place, Text(row.name or ""), str(row.attempts), row.code or "", Text(row.message or ""))
+    yield table if table.row_count else Text("nothing is in doubt")
+
+
+def codes(entries: Iterable[Entry]) -> Iterator[RenderableType]:
+    """The table of codes: what each means, and what to do."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("code", no_wrap=True)
+    for title in ("outcome", "means", "to do"):
+        table.add_column(title, overflow="fold")
+    for entry in entries:
+        table.add_row(
+            entry.code + ("*" if entry.prefix else ""), entry.outcome, Text(entry.meaning), Text(entry.advice)
+        )
+    yield table
 
 
 def _balance() -> Table:

@@ -32,6 +32,8 @@ SYNONYMS = {
 TICKS = frozenset({"x", "1", "true", "yes", "y", "on", "是", "✓", "✔", "√", "☑", "✅", "对", "有", "勾选", "選"})
 BLANKS = frozenset({"", "0", "false", "no", "n", "off", "否", "-", "—", "/", "✗", "✘", "×", "☐", "无"})
 
+OURS = ("importer status", "importer says")  # the columns of annotated files; reading leaves them out
+
 DOUBLE = Rule("two-columns-for-one-field", Severity.ERROR, "One column holds each field.")
 NEAR = Rule("header-near-miss", Severity.WARNING, "A header is spelt as one that is known.")
 IGNORED = Rule("column-ignored", Severity.NOTE, "A column has a use.")

@@ -8,8 +8,10 @@ from operator import and_
 import polars as pl
 
 from importer.model.finding import Finding
-from importer.sheet import faults, odd
+from importer.sheet import columns, faults, odd
 from importer.sheet.grid import Grid
+
+OURS = frozenset(map(columns.key, columns.OURS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ def assemble(grid: Grid, notes: Sequence[Finding], known: Collection[str]) -> Ta
     kept = [
         index
         for index, header in enumerate(grid.header.cells)
-        if header.strip() or grid.frame[str(index)].null_count() < grid.frame.height
+        if columns.key(header) not in OURS
+        and (header.strip() or grid.frame[str(index)].null_count() < grid.frame.height)
     ]
     cells = grid.frame.select(str(index) for index in kept)
     headers = tuple(grid.header.cells[index] for index in kept)

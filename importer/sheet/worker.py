@@ -23,7 +23,7 @@ class Refused(Exception):
 
 def main(memory: int, seconds: int) -> None:
     """Answer one request from the standard input; every failure is an answer, but for what kills the process."""
-    _limit(memory, seconds)
+    limit(memory, seconds)
     stream = sys.stdin.buffer
     request = json.loads(stream.read(int.from_bytes(stream.read(8), "big")))
     data = stream.read()
@@ -47,8 +47,10 @@ def main(memory: int, seconds: int) -> None:
     out.flush()
 
 
-def _limit(memory: int, seconds: int) -> None:
-    """Where the system knows no such limits, the parent's clock is all there is."""
+def limit(memory: int, seconds: int) -> None:
+    """Bytes of address space and seconds of processor time, of this process. Where the system knows no such limits, the
+    parent's clock is all there is.
+    """
     with suppress(ImportError):
         import resource
 

@@ -35,20 +35,31 @@ class Column:
 
 
 class Book:
-    """Collects findings, beginning with those of reading: a frame of them, and some as values."""
+    """Collects findings, beginning with those of reading: a frame of them, and some as values.
 
-    def __init__(self, findings: pl.DataFrame, others: Sequence[Finding] = ()) -> None:
+    ``strict``: a warning is written down as an error, and so rejects its row.
+    """
+
+    def __init__(self, findings: pl.DataFrame, others: Sequence[Finding] = (), *, strict: bool = False) -> None:
         values = [[getattr(finding, name) for name in SCHEMA] for finding in others]
         self._frames = [findings.select(COLUMNS).cast(SCHEMA), pl.DataFrame(values, SCHEMA, orient="row")]
+        self._strict = strict
+        if strict:
+            raised = pl.col("severity").replace(Severity.WARNING.value, Severity.ERROR.value)
+            self._frames = [frame.with_columns(raised) for frame in self._frames]
 
     def write(self, rule: str, column: Column, rows: pl.DataFrame) -> None:
-        """One finding for each of ``rows``: row and, where the rule has a use for them, detail and suggestion."""
+        """One finding for each of ``rows``: row and, where the rule has a use for them, detail and suggestion.
+
+        A row that is null stands for the whole file.
+        """
         if rows.is_empty():
             return
         told = RULES[rule]
         message = pl.lit(told.message)
         if "{detail}" in told.message:
             message = pl.format(told.message.replace("{detail}", "{}"), pl.col("detail").fill_null(""))
+        severity = Severity.ERROR if self._strict and told.severity is Severity.WARNING else told.severity
         suggests = "suggestion" in rows.columns and told.severity is not Severity.NOTE
         value = column.cells.gather(rows["row"])
         self._frames.append(
@@ -56,8 +67,8 @@ class Book:
                 pl.col("row"),
                 line=column.lines.gather(rows["row"]),
                 rule=pl.lit(rule),
-                severity=pl.lit(told.severity.value),
-                column=pl.lit(column.header),
+                severity=pl.lit(severity.value),
+                column=pl.when(pl.col("row").is_not_null()).then(pl.lit(column.header)),
                 value=pl.when(value != "").then(value),
                 message=message,
                 hint=pl.lit(told.hint),
@@ -75,6 +86,11 @@ class Book:
             self.write(rule, column, rows.filter(pl.col("problem") == rule))
         for rule in flags:
             self.write(rule, column, rows.filter(pl.col(rule) & pl.col("problem").is_null()))
+
+    def error_of_file(self) -> bool:
+        """Whether an error is one of the whole file."""
+        wrong = pl.col("row").is_null() & pl.col("line").is_null() & (pl.col("severity") == Severity.ERROR.value)
+        return any(frame.select(wrong.any()).item() for frame in self._frames)
 
     def findings(self) -> pl.DataFrame:
         """All findings, sorted by row; those of the whole file come first."""

@@ -8,6 +8,8 @@ import polars as pl
 from importer.model.contact import API_NAMES, Rules
 from importer.stage.addresses import check_addresses
 from importer.stage.book import Book, Column
+from importer.stage.delivery import Ask, check_delivery
+from importer.stage.doubt import doubt_encoding
 from importer.stage.names import check_names
 from importer.stage.phones import check_phones
 from importer.stage.priorities import check_priorities
@@ -26,7 +28,8 @@ class Checked:
     ``contacts``: row (UInt32, into the sheet's frame), line, key, name, email_address, phone_number (null: none),
     title, message_types (canonical order, parted by ``;``), priority (Int64); the rows without an error.
     ``findings``: all of reading and of checking, sorted by row. ``rejected``: the rows with an error, sorted.
-    ``names``: the column of names as written. ``headers``: field → the header of its column.
+    ``names``: the column of names as written. ``headers``: field → the header of its column. ``strict``: warnings
+    reject rows, those to come too.
     """
 
     contacts: pl.DataFrame
@@ -34,17 +37,21 @@ class Checked:
     rejected: pl.Series
     names: Column
     headers: dict[str, str] = field(default_factory=dict)
+    strict: bool = False
 
 
-def check(sheet: "Sheet", columns: "Columns", rules: Rules) -> Checked:
-    """Check every cell of the sheet's contact columns. A row never raises: what is wrong with it is a finding."""
-    book = Book(sheet.findings, columns.findings)
+def check(sheet: "Sheet", columns: "Columns", rules: Rules, ask: Ask | None = None) -> Checked:
+    """Check every cell of the sheet's contact columns. A row never raises: what is wrong with it is a finding.
+
+    ``ask``: tells of the addresses' domains whether they take mail; without it nobody is asked.
+    """
+    book = Book(sheet.findings, columns.findings, strict=rules.strict)
     names = _column(sheet, columns, "name")
     address = _column(sheet, columns, "email_address")
     contacts = pl.DataFrame(
         {
             "line": sheet.lines,
-            "name": check_names(names, book, chinese=rules.chinese_names),
+            "name": check_names(names, book, chinese=rules.chinese_names, fix=rules.fix_names),
             "email_address": check_addresses(address, book, longest=rules.email_max),
             "phone_number": check_phones(_column(sheet, columns, "phone_number"), book),
             "title": check_titles(_column(sheet, columns, "title"), book),
@@ -52,14 +59,33 @@ def check(sheet: "Sheet", columns: "Columns", rules: Rules) -> Checked:
             "priority": check_priorities(_column(sheet, columns, "priority"), book),
         }
     ).with_row_index("row")
-    rejected = book.rejected()
-    if len(rejected):
-        contacts = contacts.filter(~contacts["row"].is_in(rejected.implode()))
+    if sheet.guessed:
+        doubt_encoding(sheet, columns, names, book)
+    contacts = _kept(contacts, book)
     # A name that passed holds English letters and Chinese characters alone: to fold it is to lower its letters.
     contacts.insert_column(2, contacts["name"].str.to_lowercase().alias("key"))
+    if ask is not None:
+        check_delivery(contacts, address, book, ask)
+        contacts = _kept(contacts, book)
     _share(contacts, address, book)
+    if rules.strict:
+        contacts = _strictly(_kept(contacts, book), names, book)
     headers = {name: sheet.columns[index] for name, index in columns.fields.items()}
-    return Checked(contacts, book.findings(), rejected, names, headers)
+    return Checked(contacts, book.findings(), book.rejected(), names, headers, rules.strict)
+
+
+def _kept(contacts: pl.DataFrame, book: Book) -> pl.DataFrame:
+    """The contacts that nothing rejects so far."""
+    rejected = book.rejected()
+    return contacts.filter(~contacts["row"].is_in(rejected.implode())) if len(rejected) else contacts
+
+
+def _strictly(contacts: pl.DataFrame, names: Column, book: Book) -> pl.DataFrame:
+    """No contact, where a warning of the whole file counts as an error."""
+    if not book.error_of_file():
+        return contacts
+    book.write("file-refused", names, contacts.select("row"))
+    return contacts.clear()
 
 
 def _column(sheet: "Sheet", columns: "Columns", field: str) -> Column:

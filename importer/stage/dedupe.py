@@ -121,7 +121,11 @@ def _treated(rows: pl.DataFrame, contacts: pl.DataFrame, held: pl.DataFrame, on_
 
 
 def _settled(checked: Checked, rows: pl.DataFrame, held: pl.DataFrame) -> Deduped:
-    book = Book(checked.findings)
+    book = Book(checked.findings, strict=checked.strict)
+    lost = pl.DataFrame(schema={"row": pl.UInt32, "detail": pl.String})
+    if checked.strict:
+        lost = _changed(rows, held)
+        rows = rows.filter(~pl.col("row").is_in(lost["row"].implode()))
     fates = {str(fate): part for (fate,), part in rows.partition_by("fate", as_dict=True).items()}
     none = rows.clear()
     rejected, renamed, dropped = (fates.get(fate, none) for fate in ("rejected", "renamed", "dropped"))
@@ -132,8 +136,8 @@ def _settled(checked: Checked, rows: pl.DataFrame, held: pl.DataFrame) -> Dedupe
     book.write("name-taken", checked.names, reasons(rejected.filter(~inside)))
     book.write("clash-dropped", checked.names, reasons(dropped))
     book.write("name-suffixed", checked.names, reasons(renamed, " So this contact is named "))
-    book.write("changed-contact", checked.names, changes(fates.get("keep", none).filter(score=1), renamed, held))
-    gone = pl.concat([same["row"], rejected["row"], dropped["row"]])
+    book.write("changed-contact", checked.names, pl.concat([lost, _differing(rows, held)]))
+    gone = pl.concat([same["row"], rejected["row"], dropped["row"], lost["row"]])
     contacts = checked.contacts.filter(~pl.col("row").is_in(gone.implode())) if len(gone) else checked.contacts
     if not renamed.is_empty():
         new = renamed.select("row", "key", name="free")
@@ -141,10 +145,22 @@ def _settled(checked: Checked, rows: pl.DataFrame, held: pl.DataFrame) -> Dedupe
     return Deduped(
         contacts,
         pl.concat([same, dropped]).select(_DUPLICATES.keys()).sort("row"),
-        pl.concat([checked.rejected, rejected["row"]]).sort(),
+        pl.concat([checked.rejected, rejected["row"], lost["row"]]).sort(),
         book.findings(),
-        _caused(rows),
+        _caused(rows) + lost.height,
     )
+
+
+def _differing(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Rows that keep or get the name of a contact which exists with other values: row, detail."""
+    return changes(rows.filter(pl.col("fate") == "keep", score=1), rows.filter(pl.col("fate") == "renamed"), held)
+
+
+def _changed(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """The same with the rows that say the same as those: row, detail."""
+    first = _differing(rows, held).join(rows.select("row", "same"), on="row").select("same", "detail")
+    twins = rows.filter(pl.col("fate").is_in(["keep", "renamed", "same"]))
+    return twins.join(first, on="same", maintain_order="left").select("row", "detail")
 
 
 def _caused(rows: pl.DataFrame) -> int:

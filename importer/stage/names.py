@@ -20,14 +20,42 @@ LOOKALIKES = dict(
 )
 
 
-def check_names(column: Column, book: Book, *, chinese: bool) -> pl.Series:
-    """The column's names, repaired; those of rejected rows are whatever they were."""
+# What stands between letters and can go without making another name of them.
+_BETWEEN = r"\s0-9\p{Pd}'’.·•・_"
+
+
+def check_names(column: Column, book: Book, *, chinese: bool, fix: bool = False) -> pl.Series:
+    """The column's names, repaired; those of rejected rows are whatever they were.
+
+    With ``fix``, a name that is too long, or has blanks, digits, hyphens or look-alikes, becomes the one proposed.
+    """
     letters = ENGLISH + CHINESE if chinese else ENGLISH
     good = column.cells.str.contains(rf"^[{letters}]{{{NAME_MIN},{NAME_MAX}}}$")
     rest = repair(column.rest(good))
-    if not rest.is_empty():
-        book.judge(column, _judged(rest, letters), REPAIRS)
+    if rest.is_empty():
+        return column.cells
+    rest = _judged(rest, letters)
+    if fix:
+        rest = _fixed(rest, letters)
+        book.judge(column, rest, (*REPAIRS, "name-fixed"))
+    else:
+        book.judge(column, rest, REPAIRS)
     return column.merge(good, rest["text"])
+
+
+def _fixed(rest: pl.DataFrame, letters: str) -> pl.DataFrame:
+    """The proposals taken, where they leave out or replace nothing that may matter, and the flag ``name-fixed``.
+
+    A name all of look-alikes is one of another alphabet, and a letter with an accent is no slip: they stay wrong.
+    """
+    text, proposal = pl.col("text"), pl.col("suggestion")
+    harmless = text.str.contains(f"^[{letters}{''.join(LOOKALIKES)}{_BETWEEN}]+$") & text.str.contains(f"[{letters}]")
+    fixed = pl.col("problem").is_not_null() & proposal.is_not_null() & harmless
+    return rest.with_columns(fixed.alias("name-fixed")).with_columns(
+        problem=pl.when(~pl.col("name-fixed")).then("problem"),
+        detail=pl.when("name-fixed").then(pl.format("{} → {}", text, proposal)).otherwise("detail"),
+        text=pl.when("name-fixed").then(proposal).otherwise(text),
+    )
 
 
 def _judged(rest: pl.DataFrame, letters: str) -> pl.DataFrame:
@@ -87,10 +115,13 @@ def told_lookalikes(foreign: pl.Expr) -> pl.Expr:
 def proposals(texts: pl.Series, letters: str) -> pl.Series:
     """A name that fits, made of each text's own letters: ``Mary Ann`` → ``MaryAnn``; null where there are too few.
 
-    Too long, several words become the first and the initial of the last; one word is cut.
+    Too long, several words become the first and the initial of the last; one word is cut. Letters of other
+    alphabets are not left out: what remains of the word would be a name of nobody.
     """
     if not ascii_only(texts):
-        texts = texts.to_frame("text").select(_latin(pl.col("text"))).to_series()
+        latin = _latin(pl.col("text"))
+        whole = ~latin.str.replace_all(f"[{ENGLISH}{CHINESE}]+", "").str.contains(r"\p{L}")
+        texts = texts.to_frame("text").select(pl.when(whole).then(latin).otherwise(pl.lit(""))).to_series()
     words = texts.str.replace_all(f"[^{letters}]+", " ").str.strip_chars(" ")
     several = words.str.contains(" ", literal=True)
     names = words.str.replace_all(" ", "", literal=True)

@@ -137,6 +137,18 @@ _TABLE = (
         "{detail}",
         "Give this contact another name; --on-clash suffix appends a letter to it.",
     ),
+    _error(
+        "encoding-doubtful",
+        "An encoding that was guessed makes names that can be names.",
+        "{detail}",
+        "Name the right one with --encoding (gb18030, big5, shift_jis …), or the guessed one if the names read right.",
+    ),
+    _error(
+        "file-refused",
+        "With strict, a warning of the whole file rejects all its rows.",
+        "The row itself is good, but the file as a whole has a warning, and those count.",
+        "Mend what is said of the file, or leave --strict out.",
+    ),
     # warnings: the row is taken, and wants a look
     _warning(
         "email-domain",
@@ -149,6 +161,12 @@ _TABLE = (
         "The domain of an address holds no letters that only look like English ones.",
         "The domain holds letters that look like English ones and are not: {detail}.",
         "Type the address anew with an English keyboard, unless the domain is really spelt so.",
+    ),
+    _warning(
+        "email-undeliverable",
+        "With check_domains, the domain of an address takes mail.",
+        "No mail can be delivered to {detail}.",
+        "Correct the address: a verification mail to it is lost and counts against the day.",
     ),
     _warning(
         "email-shared",
@@ -188,6 +206,16 @@ _TABLE = (
         "surrounding-blanks",
         "Blanks around a value are no part of it.",
         "Blanks around the value were left out.",
+    ),
+    _note(
+        "name-fixed",
+        "With fix_names, a name that does not fit is replaced by the one proposed for it.",
+        "The name was made to fit: {detail}",
+    ),
+    _note(
+        "domain-unasked",
+        "With check_domains, the network tells whether the domain of an address takes mail.",
+        "Nothing could be learned of {detail}.",
     ),
     _note(
         "value-spelling",

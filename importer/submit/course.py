@@ -13,6 +13,7 @@ from importer.directory import Caller, Parameters
 from importer.ledger.port import Change, Lease, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Answer, Kind, Outcome
+from importer.submit.circuit import Circuit
 
 T = TypeVar("T")
 GROUP = 256  # changes written down at once
@@ -88,8 +89,11 @@ class Course:
     signal: int | None = None  # that asked for the stop
     last_good: float = 0.0
 
+    circuit: Circuit = field(init=False)
+
     def __post_init__(self) -> None:
         self.last_good = self.clock.ticks()
+        self.circuit = Circuit(self.clock.ticks, self.nap)
 
     def halt(self, stop: Stop | None = None) -> None:
         """Start no further call; those under way are finished and written down."""
@@ -119,6 +123,7 @@ class Course:
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One call; silence for too long ends the run."""
         answer = await self.caller.call(action, parameters)
+        self.circuit.learn(answer.outcome)
         now = self.clock.ticks()
         if answer.outcome in GOOD:
             self.last_good = now

@@ -204,7 +204,7 @@ class Lane:
 
         ``doubts``: attempts just before this one that may have been carried out.
         """
-        async with self._gate:
+        async with self._gate, self._course.circuit.turn():
             decision, answer, attempt = await self._call(operation, doubts)
         await changes.send(decision.change)
         return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)

@@ -1,8 +1,8 @@
 """Submit: the operations of one directory, from the ledger through the API, until nothing is left that may be done."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -35,6 +35,7 @@ class Limits:
     list_lag: float
     call_timeout: float
     give_up_after: float
+    reserve: int = 0  # of the day's sends, kept for people
     lease_ttl: float = 60.0
     lease_renewal: float = 10.0
 
@@ -77,17 +78,23 @@ async def start(world: World, lease: Lease, run: str, limits: Limits) -> Course:
     )
 
 
+@asynccontextmanager
+async def kept(course: Course, limits: Limits) -> AsyncIterator[None]:
+    """Keep the lease while inside. Raises `LeaseLost`, in a group, when another run took the directory over."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_keep_lease, course, limits)
+        yield
+        group.cancel_scope.cancel()
+
+
 async def submit(course: Course, world: World, limits: Limits, listed: Sequence[Listed]) -> None:
     """Carry out what the ledger holds for the lease's directory. ``listed``: the directory as just listed.
 
-    Raises `LeaseLost` when another run took the directory over; everything else ends in the ledger and on ``course``.
+    Everything ends in the ledger and on ``course``, which is to be `kept` meanwhile.
     """
     pace = await _pace(course, limits)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_keep_lease, course, limits)
-        with suppress(Halted):
-            await _rounds(course, world, limits, pace, Listing(listed))
-        group.cancel_scope.cancel()
+    with suppress(Halted):
+        await _rounds(course, world, limits, pace, Listing(listed))
 
 
 async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
@@ -115,7 +122,8 @@ async def _pace(course: Course, limits: Limits) -> Pace:
     since = Day.of(course.clock.now(), limits.day_zone).start
     sent = await course.desk.do(lambda ledger: ledger.sends_since(course.lease.directory, since))
     waiting = replace(course.clock, sleep=course.nap)
-    return Pace(limits.calls_per_second, Allowance(limits.daily_sends, limits.day_zone, sent, course.clock), waiting)
+    daily = max(0, limits.daily_sends - limits.reserve)
+    return Pace(limits.calls_per_second, Allowance(daily, limits.day_zone, sent, course.clock), waiting)
 
 
 async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     email_max: int = Field(EMAIL_MAX, ge=3, description="longest address, in characters")
     reserve: int = Field(0, ge=0, description="of the day's sends, kept for people")
     wait: bool = Field(False, description="stay and go on when the next day's sends begin")
+    wait_for_lease: bool = Field(False, description="wait while another run holds the directory")
     until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")
     duration: Annotated[float | None, BeforeValidator(_seconds)] = Field(None, description="seconds to run for")
     call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")

@@ -38,6 +38,7 @@ for command in (
     commands.status,
     commands.export,
     commands.errors,
+    commands.template,
     commands.emulator,
 ):
     app.command()(command)

@@ -11,7 +11,13 @@ from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT,
 from importer.cli.out import Out
 
 if TYPE_CHECKING:
+    from importer.jobs.report import Target
     from importer.settings import Settings
+
+ReportTo = Annotated[
+    Path | None,
+    typer.Option("--report", help="Write findings to this .csv, .jsonl or .html; to an .xlsx: your file, marked up."),
+]
 
 
 @takes(READING, LEDGER, LIMITS, OUTPUT)
@@ -23,13 +29,17 @@ def check(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Every finding, not only the first of each rule.")
     ] = False,
+    report: ReportTo = None,
 ) -> None:
     """Read and check a file, without network or ledger; every finding at once."""
     from importer.jobs.check import check as job
     from importer.report.console import findings, places
     from importer.report.findings import listed
 
+    target = _aimed(report, file)
     checkup = job(file, settings)
+    if target:
+        out.wrote(target.path, target.write(checkup.report))
     shown = findings(listed(checkup.report), checkup.file, verbose=verbose)
     out.result(checkup.as_json(), *shown, places(checkup.rows))
     raise typer.Exit(checkup.exit_code)
@@ -55,7 +65,7 @@ def plan(
 
 
 @takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, OUTPUT)
-def run(*, file: File, settings: "Settings", out: Out) -> None:
+def run(*, file: File, settings: "Settings", out: Out, report: ReportTo = None) -> None:
     """Put the file's contacts into the directory and mail each its verification; again continues."""
     import anyio
 
@@ -63,9 +73,21 @@ def run(*, file: File, settings: "Settings", out: Out) -> None:
     from importer.jobs.run import run as job
     from importer.report.console import summary
 
+    target = _aimed(report, file, again=True)
     result = anyio.run(watched, partial(job, file, settings), out)
+    if target:
+        out.wrote(target.path, target.write_standing(file, settings))
     out.result(result.as_json(), *summary(result))
     raise typer.Exit(result.exit_code)
+
+
+def _aimed(report: Path | None, file: str, *, again: bool = False) -> "Target | None":
+    """Where a report is to go, if one is asked for; ``again``: the file is read once more for it."""
+    if report is None:
+        return None
+    from importer.jobs.report import Target
+
+    return Target.of(report, file, again=again)
 
 
 @takes(LEDGER, OUTPUT)
@@ -111,6 +133,21 @@ def export(
     found = job(settings, format=format, to=to)
     if to is not None:
         out.result(found.as_json(), f"{found.rows} rows written to {to}")
+
+
+@takes(LEDGER, OUTPUT)
+def template(
+    *,
+    file: Annotated[Path, typer.Argument(help="The workbook to write, FILE.xlsx.")],
+    settings: "Settings",
+    out: Out,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """An Excel template with drop-downs, checks in the sheet, and the rules in English and Chinese."""
+    from importer.jobs.template import template as job
+
+    made = job(file, settings, force=force)
+    out.result(made.as_json(), f"{made.file} written: fill it in, then importer check {made.file}")
 
 
 @takes(LEDGER, NOW, LIMITS, OUTPUT)

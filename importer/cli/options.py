@@ -80,6 +80,7 @@ RESERVE: Options = {
 
 COURSE: Options = {
     "wait": option(bool | None, "Stay, and go on when the next day's sends begin.", "--wait"),
+    "wait_for_lease": option(bool | None, "Wait while another run holds the directory.", "--wait-for-lease"),
     "until": option(str | None, "End at this time of day, as 06:00."),
     "duration": option(str | None, "End after this time, as 45m or 1h30m.", "--for"),
 }

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -54,6 +54,11 @@ class Out:
         """A line on stderr for whoever watches; never with a name, an address or a number in it."""
         if not self.quiet:
             _logger(self.log_format).info(event, **facts)
+
+    def wrote(self, file: Path, notes: Iterable[str]) -> None:
+        """Say that a report was written, and what its reader should know of it."""
+        words = "; ".join(notes)
+        self.notice("report written", file=str(file), **({"note": words} if words else {}))
 
     @contextmanager
     def speaking(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,13 @@ import anyio
 
 from importer.directory import Caller, Listed
 from importer.directory.client import Client
-from importer.directory.credentials import Credentials, StaticCredentials
+from importer.directory.credentials import Credentials, CredentialSource, StaticCredentials
 from importer.directory.endpoint import endpoint_url, identity
 from importer.directory.listing import listing
 from importer.emulator import Emulator, EmulatorError
 from importer.emulator import Limits as EmulatedLimits
 from importer.jobs.stores import ledger_path
-from importer.ledger.port import Lease
+from importer.ledger.port import Lease, LeaseHeld, Ledger
 from importer.ledger.scribe import Scribe
 from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
@@ -30,6 +30,7 @@ from importer.submit.submit import Limits, World
 LOOKS = 5  # at one page of the listing, some 10 seconds, before it is given up
 LEASE_TTL = 30.0  # seconds beyond a call's time limit
 LEASE_RENEWAL = 10.0
+LEASE_LOOK = 1.0  # seconds between looks at a lease that another run holds
 EMULATED = (
     "max_contacts",
     "daily_sends",
@@ -65,25 +66,29 @@ async def ledger(settings: Settings, *, create: bool = True) -> AsyncIterator[Sc
         yield scribe
 
 
-@asynccontextmanager
-async def directory(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Caller, str]]:
-    """A caller, and what tells its directory apart in the ledger: the host, or ``loopback`` for a rehearsal."""
+def place(settings: Settings) -> str:
+    """What tells the directory apart in the ledger: the host, or ``loopback`` for a rehearsal. Raises `FixCommand`."""
+    return "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
+
+
+async def admitted(settings: Settings) -> CredentialSource | None:
+    """The credentials to call with, ``None`` for an emulator. Raises `FixAccess`, before anything else is done."""
     if settings.emulator:
-        async with (
-            emulator(settings, clock, Served(state=beside(settings))) as emulated,
-            Client(
-                emulated.url,
-                StaticCredentials(emulated.access_key_id, emulated.access_key_secret),
-                timeout=settings.call_timeout,
-            ) as client,
-        ):
-            yield client, identity(emulated.url)
-        return
-    url = endpoint_url(settings.endpoint)
+        return None
     credentials = Credentials()
-    await credentials.get()  # no credentials is said before anything else is done
-    async with Client(url, credentials, timeout=settings.call_timeout) as client:
-        yield client, identity(url)
+    await credentials.get()
+    return credentials
+
+
+@asynccontextmanager
+async def directory(settings: Settings, clock: Clock, credentials: CredentialSource | None) -> AsyncIterator[Caller]:
+    """A caller of the directory; one that is emulated in this process when there are no credentials."""
+    async with AsyncExitStack() as stack:
+        url = endpoint_url(settings.endpoint) if credentials else ""
+        if credentials is None:
+            emulated = await stack.enter_async_context(emulator(settings, clock, Served(state=beside(settings))))
+            url, credentials = emulated.url, StaticCredentials(emulated.access_key_id, emulated.access_key_secret)
+        yield await stack.enter_async_context(Client(url, credentials, timeout=settings.call_timeout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +144,27 @@ def _chance() -> random.Random:
 
 @asynccontextmanager
 async def leased(desk: Desk, number: int, settings: Settings, clock: Clock) -> AsyncIterator[Lease]:
-    """The lease on a directory for as long as it is used. Raises `LeaseHeld`."""
-    ttl = limits(settings).lease_ttl
-    me = owner.name()
-    holder = await desk.do(lambda ledger: ledger.holder(number))
-    dead = holder.owner if holder is not None and owner.is_dead(holder.owner) else None
-    lease = await desk.do(lambda ledger: ledger.acquire(number, me, now=clock.now(), ttl=ttl, dead=dead))
+    """The lease on a directory for as long as it is used. Raises `LeaseHeld`, unless the settings say to wait."""
+    lease = await _taken(desk, number, settings, clock)
     try:
         yield lease
     finally:
         with anyio.CancelScope(shield=True):
             await desk.do(lambda ledger: ledger.release(lease))
+
+
+async def _taken(desk: Desk, number: int, settings: Settings, clock: Clock) -> Lease:
+    ttl, me = limits(settings).lease_ttl, owner.name()
+    while True:
+        holder = await desk.do(lambda ledger: ledger.holder(number))
+        dead = holder.owner if holder is not None and owner.is_dead(holder.owner) else None
+        try:
+            return await desk.do(partial(_acquire, number, me, now=clock.now(), ttl=ttl, dead=dead))
+        except LeaseHeld:
+            if not settings.wait_for_lease:
+                raise
+            await clock.sleep(LEASE_LOOK)
+
+
+def _acquire(number: int, me: str, ledger: Ledger, *, now: float, ttl: float, dead: str | None) -> Lease:
+    return ledger.acquire(number, me, now=now, ttl=ttl, dead=dead)

@@ -12,7 +12,6 @@ import anyio
 import polars as pl
 
 from importer.directory import Listed
-from importer.directory.endpoint import endpoint_url, identity
 from importer.jobs import connect
 from importer.jobs.reading import options, read
 from importer.jobs.stores import ledger_path
@@ -95,8 +94,8 @@ def plan(
 async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: date | None) -> Outlook:
     clock = Clock.starting(settings.now)
     sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
-    listed, place = await _listed(settings, clock, offline=offline)
-    known, used = await _ledger(settings, place, clock)
+    listed = await _listed(settings, clock, offline=offline)
+    known, used = await _ledger(settings, connect.place(settings), clock)
     result = planned(sheet, checked, known, listed or (), options=options(settings), on_clash=settings.on_clash)
     ahead = forecast(
         result.adds,
@@ -113,12 +112,13 @@ async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: d
     )
 
 
-async def _listed(settings: Settings, clock: Clock, *, offline: bool) -> tuple[Sequence[Listed] | None, str]:
-    """The directory's contacts (``None``: not asked), and what tells it apart in the ledger."""
+async def _listed(settings: Settings, clock: Clock, *, offline: bool) -> Sequence[Listed] | None:
+    """The directory's contacts; ``None``: not asked."""
     if offline:
-        return None, "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
-    async with connect.directory(settings, clock) as (caller, place):
-        return await connect.looker(caller, settings, clock)(), place
+        return None
+    credentials = await connect.admitted(settings)
+    async with connect.directory(settings, clock, credentials) as caller:
+        return await connect.looker(caller, settings, clock)()
 
 
 async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.DataFrame, int]:

@@ -11,7 +11,6 @@ from pathlib import Path
 import anyio
 
 from importer.directory import Listed
-from importer.directory.endpoint import endpoint_url, identity
 from importer.jobs import connect
 from importer.jobs.reading import holds, options, read, staged_already
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
@@ -39,9 +38,13 @@ async def run(file: str | Path, settings: Settings | None = None, *, watch: Watc
     clock = Clock.starting(settings.now)
     begun = clock.ticks()
     task = await anyio.to_thread.run_sync(task_of, file, settings, abandon_on_cancel=True)
-    async with connect.directory(settings, clock) as (caller, place), connect.ledger(settings) as desk:
-        number = await desk.do(lambda ledger: ledger.directory(settings.profile, place))
-        async with connect.leased(desk, number, settings, clock) as lease:
+    credentials = await connect.admitted(settings)
+    async with connect.ledger(settings) as desk:
+        number = await desk.do(lambda ledger: ledger.directory(settings.profile, connect.place(settings)))
+        async with (
+            connect.leased(desk, number, settings, clock) as lease,
+            connect.directory(settings, clock, credentials) as caller,
+        ):
             world = connect.world(caller, desk, settings, clock)
             return await carry_out(world, lease, task, watch=watch, begun=begun)
 
@@ -58,8 +61,7 @@ class Task:
 
 def task_of(file: str | Path, settings: Settings) -> Task:
     """The task of a file, which is read at once unless the ledger holds it already. Raises `FixFile`."""
-    place = "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
-    if digest := staged_already(file, settings, place):
+    if digest := staged_already(file, settings, connect.place(settings)):
         return Task(str(file), digest, settings, partial(read, file, settings))
     found = read(file, settings)
     return Task(found[0].file, found[0].digest, settings, lambda: found)

@@ -159,6 +159,7 @@ class DirectoryStatus:
     deferrals: tuple[Deferral, ...]
     lease: Lease | None
     last_run: dict[str, Any] | None
+    refusal: tuple[float, float | None] | None  # as `Ledger.refusal`
     files: tuple[str, ...]
 
 
@@ -264,8 +265,11 @@ class Ledger(Protocol):
     def unsettled(self, directory: int, keys: Sequence[str] = ()) -> list[tuple[Operation, Status, str | None]]:
         """Operations in doubt, and pending adds whose contact's key is among ``keys``: operation, status, last code."""
 
-    def sends_since(self, directory: int, since: float) -> int:
-        """Verification mails that were, or may have been, sent at or after ``since``."""
+    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
+        """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``."""
+
+    def refusal(self, directory: int) -> tuple[float, float | None] | None:
+        """When the directory last said that the day's mails are used up, and when the first one after it went out."""
 
     # -- reporting
 

@@ -23,7 +23,7 @@ STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 class Rules:
     """The rules that findings break, the worst and most frequent first: as many as fit on a screen, and how many more.
 
-    ``rows``: dictionaries with severity, rule, len, and lists of the first places' line, column, sheet, cell and message.
+    ``rows``: dictionaries with severity, rule, len, and of the first places lists of line, column, cell and so on.
     """
 
     rows: list[dict[str, Any]]
@@ -180,6 +180,9 @@ def standing(status: Mapping[str, Any]) -> Iterator[RenderableType]:
                 table.add_row(f"  {state.replace('_', ' ')}", str(count))
         yield table
         yield from _waits(directory["deferrals"])
+        if seen := directory["daily_sends_seen"]:
+            again = f"; mails went out again at {seen['again_at']}" if seen["again_at"] else ""
+            yield Text(f"the directory refused after {seen['mails']} mails of a day, at {seen['refused_at']}{again}")
         if directory["lease"]:
             yield Text(f"in use by {directory['lease']['owner']} until {directory['lease']['until']}")
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ SECONDS = 60
 TEXT_MAX = 32_767  # characters of a cell
 COLOURS = {"error": "#FFC7CE", "rejected": "#FFC7CE", "failed": "#FFC7CE", "warning": "#FFEB9C"}
 COLOURS |= {"in_doubt": "#FFEB9C", "duplicate": "#E2E5EA"}
+BOOLEAN = "boolean-cell"
+ODD = (BOOLEAN, "formula-without-value")
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from importer.report import markup; markup.main(int(sys.argv[2]), int(sys.argv[3]))"
@@ -103,8 +105,8 @@ class _Looks:
             name: book.add_format({"num_format": "@", "bg_color": colour}) for name, colour in COLOURS.items()
         }
 
-    def of(self, name: str | None) -> Format:
-        return self.coloured.get(name or "", self.text)
+    def of(self, name: str) -> Format:
+        return self.coloured.get(name, self.text)
 
 
 def _write_new(report: Report, path: Path) -> None:
@@ -133,27 +135,13 @@ def _write_new(report: Report, path: Path) -> None:
 
 def _rows(report: Report, page: Worksheet, looks: _Looks, ours: int) -> int:
     """Write the rows; the last one's number from 0."""
-    sheet = report.sheet
-    notes: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
-    for line, position, severity, note in noted(report).iter_rows():
-        notes[line][position] = (severity, note)
-    whole, odd = _whole(report), _odd(report)
+    cells = _Cells(report)
     left, row = NOTES_MAX, 0
-    for line, cells, state, words in zip(
-        sheet.lines, sheet.frame.iter_rows(), report.states, said(report), strict=True
-    ):
-        row, marks = line - 1, notes.get(line, {})
-        if line in whole:
-            cells, marks = (whole[line], *[None] * (len(cells) - 1)), {sheet.positions[0]: ("error", "")}
-        for place, cell in zip(sheet.positions, cells, strict=True):
-            severity, note = marks.get(place, (None, ""))
-            value = odd.get((line, place), cell)
-            if isinstance(value, bool):
-                page.write_boolean(row, place, value, looks.of(severity))
-            elif value is not None:
-                page.write_string(row, place, value[:TEXT_MAX], looks.of(severity))
-            elif severity:
-                page.write_blank(row, place, None, looks.of(severity))
+    told = zip(report.sheet.lines, report.sheet.frame.iter_rows(), report.states, said(report), strict=True)
+    for line, texts, state, words in told:
+        row = line - 1
+        for place, value, severity, note in cells.of(line, texts):
+            _write(page, row, place, value, looks.of(severity))
             if note and left:
                 left -= 1
                 _comment(page, row, place, note)
@@ -163,20 +151,45 @@ def _rows(report: Report, page: Worksheet, looks: _Looks, ours: int) -> int:
     return row
 
 
-def _whole(report: Report) -> dict[int, str]:
-    """By line, rows whose fields stand under the wrong headers: as one text, so that they are never taken as they are.
+def _write(page: Worksheet, row: int, place: int, value: str | bool | None, looks: Format) -> None:
+    if isinstance(value, bool):
+        page.write_boolean(row, place, value, looks)
+    elif value is not None:
+        page.write_string(row, place, value[:TEXT_MAX], looks)
+    else:
+        page.write_blank(row, place, None, looks)
 
-    Cut into cells they would look sound, and be read as something else than was meant.
-    """
-    ragged = report.findings.filter(rule="ragged-row").select("line", "value").drop_nulls()
-    return dict(ragged.iter_rows())
 
+class _Cells:
+    """What is written into a new workbook, such that reading it again finds the same mistakes."""
 
-def _odd(report: Report) -> dict[tuple[int, int], str | bool]:
-    """By line and column, cells that as their text alone would be taken: formulas without a value, and booleans."""
-    found = report.located().filter(pl.col("rule").is_in(["formula-without-value", "boolean-cell"])).drop_nulls("value")
-    cells = found.select("line", "position", "rule", "value").iter_rows()
-    return {(line, place): value == "TRUE" if rule == "boolean-cell" else value for line, place, rule, value in cells}
+    def __init__(self, report: Report) -> None:
+        self._positions = report.sheet.positions
+        self._notes: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
+        for line, position, severity, note in noted(report).iter_rows():
+            self._notes[line][position] = (severity, note)
+        # A row whose fields stand under the wrong headers becomes one text: cut into cells it might look sound, and be
+        # read as something else than was meant.
+        ragged = report.findings.filter(rule="ragged-row").drop_nulls("value")
+        self._ragged: dict[int, str] = dict(ragged.select("line", "value").iter_rows())
+        # What its text alone would not tell from an ordinary cell.
+        found = report.located().filter(pl.col("rule").is_in(ODD)).drop_nulls("value")
+        self._odd = {
+            (line, place): value == "TRUE" if rule == BOOLEAN else value
+            for line, place, rule, value in found.select("line", "position", "rule", "value").iter_rows()
+        }
+
+    def of(self, line: int, texts: Sequence[str | None]) -> Iterator[tuple[int, str | bool | None, str, str]]:
+        """Place, value, severity and note of each cell of a row that has any of them."""
+        if line in self._ragged:
+            yield self._positions[0], self._ragged[line], "error", ""
+            return
+        marks = self._notes.get(line, {})
+        for place, text in zip(self._positions, texts, strict=True):
+            severity, note = marks.get(place, ("", ""))
+            value = self._odd.get((line, place), text)
+            if value is not None or severity:
+                yield place, value, severity, note
 
 
 def _comment(page: Worksheet, row: int, column: int, text: str) -> None:

@@ -23,11 +23,12 @@ ABOVE = Rule("lines-above-header", Severity.NOTE, "The header is in the first li
 SHEETS = Rule("other-sheets", Severity.NOTE, "A workbook holds one sheet of records.")
 HIDDEN = Rule("hidden-rows", Severity.NOTE, "All rows are visible.")
 MERGED = Rule("merged-cells", Severity.WARNING, "Each row has cells of its own.")
+NO_ROWS = Rule("no-rows", Severity.WARNING, "A table has rows below its header.")
 FORMAT = Rule("format-recognised", Severity.NOTE, "The file's extension says what it holds.")
 
 RULES = (
     RAGGED, TOTALS, SECOND_TABLE, ERROR_CELL, EMPTY_FORMULA, DATE_CELL, BOOLEAN_CELL, LONG_NUMBER, REPEATED_HEADER,
-    ENCODING, ESCAPES, ABOVE, SHEETS, HIDDEN, MERGED, FORMAT,
+    ENCODING, ESCAPES, ABOVE, SHEETS, HIDDEN, MERGED, NO_ROWS, FORMAT,
 )  # fmt: skip
 
 

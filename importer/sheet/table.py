@@ -11,6 +11,7 @@ from importer.model.finding import Finding
 from importer.sheet import columns, faults, odd
 from importer.sheet.grid import Grid
 
+EMPTY = "there is a header, and no row below it holds anything that is to be read"
 OURS = frozenset(map(columns.key, columns.OURS))
 
 
@@ -40,8 +41,9 @@ def assemble(grid: Grid, notes: Sequence[Finding], known: Collection[str]) -> Ta
     rows = cells.with_row_index("row").with_columns(line=grid.lines)
     if blank.any() or strange.drop:
         rows = rows.filter(~blank & ~pl.Series(pl.int_range(rows.height, eager=True).is_in(strange.drop)))
+    empty = [faults.found(faults.NO_ROWS, EMPTY, hint="Fill in a row for each record.")] if rows.is_empty() else []
     findings = [
-        faults.frame([*notes, *strange.notes]),
+        faults.frame([*empty, *notes, *strange.notes]),
         *(_renumbered(part, rows) for part in (*grid.findings, *strange.findings)),
     ]
     names = _unique(headers, kept)

@@ -75,3 +75,27 @@ def test_a_second_run_on_the_same_directory_says_who_holds_it_and_harms_nothing(
     assert third["contacts"]["sent"] == 200
     state = server.get("state")
     assert len(state["contacts"]) == len(state["outbox"]) == 200
+
+
+def test_a_second_rehearsal_on_the_same_ledger_is_told_the_same(shell):
+    shell.contacts(200)
+    words = ("run", "contacts.csv", "--emulator", *FAST[:4], "--calls-per-second", 4)
+    process = shell.start(*words)
+    wait_until(lambda: added(shell) >= 1)
+    second = shell(*words)
+    assert second.returncode == 75, second.stderr
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def test_a_run_that_waits_for_the_lease_begins_when_the_other_ends(shell, serve):
+    server = serve(*FAST)
+    shell.contacts(30)
+    words = ("run", "contacts.csv", "--endpoint", server.banner["url"], *FAST[:4], "--calls-per-second", 8)
+    process = shell.start(*words)
+    wait_until(lambda: added(shell) >= 1)
+    second = shell.json(*words, "--wait-for-lease")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert second["contacts"]["sent"] == 30
+    assert len(server.get("state")["outbox"]) == 30

@@ -18,12 +18,13 @@ FIELDS = ("name", "email_address", "phone_number", "title", "message_types")
 A, B, C, D = (f"{letter}@example.com" for letter in "abcd")
 
 
-def checked(*rows):
+def checked(*rows, strict=False):
     """Rows of name and address, and title if it is not CEO; lines count from 2."""
     cells = [(name, mail, None, *(title or ["CEO"]), "ServiceMessage") for name, mail, *title in rows]
     frame = pl.DataFrame(cells, dict.fromkeys(HEADERS, pl.String), orient="row")
     lines = pl.Series(range(2, len(rows) + 2), dtype=pl.UInt32)
-    return check(Sheet("new.csv", None, HEADERS, frame, lines, "digest", faults.frame()), match(HEADERS), Rules())
+    sheet = Sheet("new.csv", None, HEADERS, frame, lines, "digest", faults.frame())
+    return check(sheet, match(HEADERS), Rules(strict=strict))
 
 
 def held(*rows, place="ledger", file="old.csv"):
@@ -255,3 +256,41 @@ def test_a_rerun_gives_every_contact_its_name_again_whatever_the_order(orders, o
     assert again.rejected.equals(first.rejected)
     moved = dedupe(checked(*shuffled), on_clash=on_clash, taken=there)
     assert set(moved.contacts["key"]) == set(first.contacts["key"])
+
+
+@pytest.mark.parametrize("place", ["ledger", "directory"])
+def test_strict_rejects_a_contact_that_is_otherwise_elsewhere_with_all_rows_that_say_so(place):
+    rows = (("Tom", A, "Other"), ("Ann", B), ("Tom", A, "Other"), ("Tom", A), ("Tom", C))
+    there = held(("Tom", A, "CFO"), ("Ann", B), place=place)
+    result = dedupe(checked(*rows, strict=True), taken=there)
+    assert balanced(result, 5)
+    assert named(result) == [(1, "Ann")]
+    assert [row for row, rule, severity in told(result, "row", "rule", "severity") if rule == "changed-contact"] == [
+        0,
+        2,
+    ]
+    assert set(result.findings["severity"]) == {"error"}
+    assert result.duplicates.is_empty()
+    assert result.clashes >= 2
+
+
+def test_strict_leaves_what_is_the_same_elsewhere():
+    before = checked(("Tom", A), ("Ann", B), strict=True)
+    result = dedupe(before, taken=as_taken(before.contacts))
+    assert (named(result), len(result.rejected), result.clashes) == ([(0, "Tom"), (1, "Ann")], 0, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["Tom", "tom", "Ann"]), st.sampled_from([A, B]), st.sampled_from(["CEO", "Other"])),
+             min_size=1, max_size=8),
+    st.lists(st.tuples(st.sampled_from(["Tom", "Ann"]), st.sampled_from([A, B]), st.sampled_from(["CEO", "Other"])),
+             max_size=2, unique_by=lambda row: row[0]),
+    st.sampled_from(["reject", "first", "suffix"]),
+)  # fmt: skip
+def test_with_strict_the_books_balance_and_no_accepted_row_has_a_warning(rows, there, on_clash):
+    result = dedupe(checked(*rows, strict=True), on_clash=on_clash, taken=held(*there))
+    assert balanced(result, len(rows))
+    assert "warning" not in set(result.findings["severity"])
+    errors = set(result.findings.filter(severity="error")["row"])
+    assert errors == set(result.rejected)

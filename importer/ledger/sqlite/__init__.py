@@ -135,9 +135,13 @@ class SqliteLedger:
         with self._db.view() as c:
             return submitting.unsettled(c, directory, json.dumps(list(keys)))
 
-    def sends_since(self, directory: int, since: float) -> int:
+    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
         with self._db.view() as c:
-            return submitting.sends_since(c, directory, since)
+            return submitting.sends_since(c, directory, since, until)
+
+    def refusal(self, directory: int) -> tuple[float, float | None] | None:
+        with self._db.view() as c:
+            return submitting.refusal(c, directory)
 
     # -- reporting
 

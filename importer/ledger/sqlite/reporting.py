@@ -8,7 +8,7 @@ import apsw
 
 from importer.ledger.port import DirectoryStatus, ExportRow, Staged, Totals
 from importer.ledger.sqlite.leases import holder, last_run, seconds
-from importer.ledger.sqlite.submitting import deferrals
+from importer.ledger.sqlite.submitting import deferrals, refusal
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, State, Status
 
@@ -100,7 +100,10 @@ def _directory(c: apsw.Connection, number: Any, profile: Any, endpoint: Any) -> 
     files = tuple(str(file) for (file,) in c.execute(FILES, (number,)))
     waits = tuple(deferrals(c, number))
     sums = totals(c, number, None)
-    return DirectoryStatus(number, profile, endpoint, sums, waits, holder(c, number), last_run(c, number), files)
+    refused = refusal(c, number)
+    return DirectoryStatus(
+        number, profile, endpoint, sums, waits, holder(c, number), last_run(c, number), refused, files
+    )
 
 
 def in_doubt(c: apsw.Connection, directory: int) -> list[ExportRow]:

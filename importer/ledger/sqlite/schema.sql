@@ -114,6 +114,7 @@ create table attempts (                        -- one call on the wire; only eve
 create index attempts_by_operation on attempts (operation);
 create index attempts_of_sends on attempts (directory, started_at)
     where kind = 'send_email_verification' and outcome in ('done', 'doubt');
+create index attempts_of_refusals on attempts (directory, started_at) where outcome = 'daily';
 
 create table deferrals (                       -- why a kind of operation waits in a directory
     directory integer not null references directories,

@@ -55,7 +55,13 @@ RESUME = "delete from deferrals where directory = ? and kind = ?"
 DEFERRALS = "select kind, reason, until from deferrals where directory = ? order by kind"
 SENDS = """
 select count(*) from attempts
-where directory = ? and started_at >= ? and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+where directory = ? and started_at >= ? and started_at < ?
+  and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+EVER = 1 << 62  # later than any time
+REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily'"
+AGAIN = """
+select min(started_at) from attempts
+where directory = ? and started_at > ? and kind = 'send_email_verification' and outcome = 'done'"""
 
 
 def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:
@@ -117,5 +123,14 @@ def deferrals(c: apsw.Connection, directory: int) -> list[Deferral]:
     ]
 
 
-def sends_since(c: apsw.Connection, directory: int, since: float) -> int:
-    return int(c.execute(SENDS, (directory, milliseconds(since))).get)
+def sends_since(c: apsw.Connection, directory: int, since: float, until: float | None) -> int:
+    end = milliseconds(until) if until is not None else EVER
+    return int(c.execute(SENDS, (directory, milliseconds(since), end)).get)
+
+
+def refusal(c: apsw.Connection, directory: int) -> tuple[float, float | None] | None:
+    refused = c.execute(REFUSED, (directory,)).get
+    if refused is None:
+        return None
+    again = c.execute(AGAIN, (directory, refused)).get
+    return seconds(refused), None if again is None else seconds(again)

@@ -1,0 +1,25 @@
+"""Files that are there whole or not at all, and for their owner alone."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from importer.model.errors import FixCommand
+
+Said = TypeVar("Said")
+
+
+def whole(path: Path, write: Callable[[Path], Said]) -> Said:
+    """Let ``write`` fill a file beside ``path``, then put it there; what it returns. Raises `FixCommand`."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            said = write(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise FixCommand(f"{path}: cannot be written: {error.strerror or 'failed'}", hint="name another file") from None
+    return said

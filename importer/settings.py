@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")
     duration: Annotated[float | None, BeforeValidator(_seconds)] = Field(None, description="seconds to run for")
     call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")
+    lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
     @field_validator("now")

@@ -28,8 +28,7 @@ from importer.submit.course import Counted, Desk, Tally
 from importer.submit.submit import Limits, World
 
 LOOKS = 5  # at one page of the listing, some 10 seconds, before it is given up
-LEASE_TTL = 30.0  # seconds beyond a call's time limit
-LEASE_RENEWAL = 10.0
+LEASE_RENEWALS = 3  # within the margin
 LEASE_LOOK = 1.0  # seconds between looks at a lease that another run holds
 EMULATED = (
     "max_contacts",
@@ -53,8 +52,8 @@ def limits(settings: Settings) -> Limits:
         call_timeout=settings.call_timeout,
         give_up_after=settings.give_up_after,
         reserve=settings.reserve,
-        lease_ttl=settings.call_timeout + LEASE_TTL,
-        lease_renewal=LEASE_RENEWAL,
+        lease_ttl=settings.call_timeout + settings.lease_margin,
+        lease_renewal=settings.lease_margin / LEASE_RENEWALS,
     )
 
 

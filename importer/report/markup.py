@@ -25,14 +25,20 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from importer.sheet.columns import OURS, key
 from importer.sheet.worker import limit
+from importer.sheet.xlsx import column as number
 
 COLOURS = {"error": "FFFFC7CE", "rejected": "FFFFC7CE", "failed": "FFFFC7CE", "warning": "FFFFEB9C"}
 COLOURS |= {"in_doubt": "FFFFEB9C", "duplicate": "FFE2E5EA"}
+FILLS = {colour: PatternFill("solid", fgColor=colour) for colour in COLOURS.values()}
 AUTHOR = "importer"
 BREAK = "\n\n— importer —\n"  # between a note of the user's and ours
 WIDTHS = (16, 70)
 TEXT_MAX = 32_000  # characters; a cell holds 32,767
 FORMULA = re.compile(rb'<c r="([A-Z]{1,3}\d+)"((?: s="\d+")?)>(<f\b[^>]*?(?:/>|>.*?</f>))<v ?/></c>', re.DOTALL)
+AREA = re.compile(
+    rb"<(?:\w+:)?(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"
+)
+AREA_MAX = 1_000_000  # cells; openpyxl makes an object of each
 # What openpyxl drops or may drop, by where it lies in the package.
 CARRIED = {
     "xl/media/": "pictures",
@@ -61,10 +67,11 @@ def mark_up(data: bytes, order: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     """The workbook with one sheet marked up, and what of it could not be carried over.
 
     ``order``: ``sheet`` (its name), ``header`` (its line), ``last`` (the table's last column, from 0), ``rows`` (line,
-    state, what is said of it), ``cells`` (line, column, severity, note) and ``about``, said of the file as a whole.
+    state, what is said of it), ``cells`` (line, column, severity, note: maybe empty) and ``about``, said of the file as a whole.
     """
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        _refuse_spread(data)
         book = load_workbook(BytesIO(data), rich_text=True)
         results = _results(data, book)
         _mark(book[order["sheet"]], order)
@@ -73,6 +80,17 @@ def mark_up(data: bytes, order: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     made = _restored(out.getvalue(), results) if results else out.getvalue()
     told = {str(one.message) for one in heard if "removed" in str(one.message) or "lost" in str(one.message)}
     return made, [*_lost(data, made), *sorted(told)]
+
+
+def _refuse_spread(data: bytes) -> None:
+    """Raises `MemoryError` for merged cells or links over more cells than anybody meant."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if "worksheets/" in name.lower() and name.lower().endswith(".xml"):
+                areas = AREA.findall(archive.read(name))
+                cells = sum((int(b) - int(t) + 1) * (number(r) - number(lt) + 1) for lt, t, r, b in areas)
+                if cells > AREA_MAX:
+                    raise MemoryError(name)
 
 
 def _mark(page: Worksheet, order: Mapping[str, Any]) -> None:
@@ -153,13 +171,13 @@ def _write(cell: Cell | MergedCell, text: str, colour: str | None) -> None:
         if "\n" in text:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
     if colour:
-        cell.fill = PatternFill("solid", fgColor=colour)
+        cell.fill = FILLS[colour]
 
 
 def _note(cell: Cell | MergedCell, note: str, colour: str) -> None:
     """Colour the cell and put the note on it, below one that its owner has put there; a merged one takes none."""
-    cell.fill = PatternFill("solid", fgColor=colour)
-    if not isinstance(cell, Cell):
+    cell.fill = FILLS[colour]
+    if not note or not isinstance(cell, Cell):
         return
     theirs = cell.comment
     text = ILLEGAL_CHARACTERS_RE.sub("", note)

@@ -22,7 +22,7 @@ from importer.sheet.sandbox import environment
 
 ROWS_MAX = 20_000  # of a workbook that is marked up as it is: its cells become objects
 EXPANDED_MAX = 48 << 20  # bytes of such a workbook, all its sheets, when decompressed
-NOTES_MAX = 20_000  # a spreadsheet program opens no more in good time; our columns say the same
+NOTES_MAX = 10_000  # a spreadsheet program opens no more in good time; our columns say the same
 LINES_MAX, COLUMNS_MAX = 1 << 20, 1 << 14
 MEMORY = 1 << 30  # bytes of address space for marking up
 SECONDS = 60
@@ -65,13 +65,13 @@ _NEW = "a new one was written, with the cells of this sheet and none of its look
 
 
 def _order(report: Report) -> dict[str, Any]:
-    sheet = report.sheet
+    sheet, cells = report.sheet, enumerate(noted(report).iter_rows())
     return {
         "sheet": sheet.name,
         "header": sheet.header_line,
         "last": max(sheet.positions),
         "rows": list(zip(sheet.lines, report.states, said(report), strict=True)),
-        "cells": noted(report).rows(),
+        "cells": [(*cell, note if place < NOTES_MAX else "") for place, (*cell, note) in cells],
         "about": about(report),
     }
 

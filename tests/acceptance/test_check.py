@@ -132,7 +132,8 @@ def test_an_encoding_that_is_guessed_wrong_lets_no_name_in_and_the_right_one_is_
 def test_by_default_the_terminal_gets_one_screen(shell):
     rows = [
         "T,t@example.com,,CEO,FaultMessage", "Mary Ann,t@gmial.com,1,Boss,Weather", "Tоm,t@,+1 212 555 0100,CEO,",
-        ",t,1.39E+10,,x", "Maximilianusse, t@example.com ,13900001234,ceo,故障消息", "Good,a@example.com,,CEO,FaultMessage",
+        ",t,1.39E+10,,x", "Maximilianusse, t@example.com ,13900001234,ceo,故障消息",
+        "Good,a@example.com,,CEO,FaultMessage",
         "Good,b@example.com,,CEO,FaultMessage", "good,a@example.com,,CEO,FaultMessage;FaultMessage",
         "Ann,a@example.com,,CEO,FaultMessage", "\u200bLiu,l@ｅxample.com,,CEO,FaultMessage",
     ]  # fmt: skip
@@ -151,7 +152,8 @@ import sys
 from importer import check, load
 checkup = check(sys.argv[1], load({}))
 assert checkup.rows["read"] == 3
-print(sorted(name for name in sys.modules if name.split(".")[0] == "dns" or name.endswith((".deliverability", ".domains"))))
+asking = (".deliverability", ".domains")
+print(sorted(name for name in sys.modules if name.split(".")[0] == "dns" or name.endswith(asking)))
 """
 WITHOUT_DNS = """
 import sys

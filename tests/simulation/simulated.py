@@ -23,6 +23,7 @@ from importer.ledger.port import LeaseHeld, LeaseLost
 from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
 from importer.model.contact import Rules
+from importer.model.errors import TryLater
 from importer.settings import Settings
 from importer.sheet.columns import match
 from importer.sheet.sheet import Sheet
@@ -349,12 +350,12 @@ def _fields(limits):
 
 
 async def _quietly(life):
-    """The life's summary; ``None`` when it crashed, came too early or lost its lease."""
+    """The life's summary; ``None`` when it crashed, came too early, lost its lease or could not list the directory."""
     try:
         return await life.live()
     except BaseException as error:
         # What one task of a dying process ends with, its siblings may see as a broken stream.
-        if _only(error, (Crash, LeaseHeld, LeaseLost, anyio.BrokenResourceError)):
+        if _only(error, (Crash, LeaseHeld, LeaseLost, TryLater, anyio.BrokenResourceError)):
             life.universe.crashes += life.dead
             return None
         raise
@@ -368,7 +369,7 @@ def _only(error, kinds):
 
 def simulate(seed: int, broken=None):
     """One seed from beginning to end; the universe and the last summary."""
-    loop = looptime.new_event_loop(start=0.0)
+    loop = looptime.new_event_loop(start=0.0, noop_cycles=2)
     try:
         universe = Universe(seed, Scenario.of(seed), broken)
         return universe, loop.run_until_complete(asyncio.wait_for(history(universe), 40 * 86_400))

@@ -5,7 +5,9 @@ SEEDS=2000 runs that many; SEED=17 replays one and prints what it drew.
 
 import os
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 
 import checker
 import pytest
@@ -16,35 +18,42 @@ from importer.model.operation import Outcome, Status
 SEEDS = int(os.environ.get("SEEDS", "200"))
 
 
+def told(seed):
+    """What one seed came to: its figures, and the promises that it broke."""
+    universe, summary = simulated.simulate(seed)
+    wrong = checker.faults(universe, summary)
+    figures = Counter(
+        seeds=1,
+        lives=universe.lives,
+        crashes=universe.crashes,
+        stalls=universe.stalls,
+        calls=sum(universe.service.calls.values()),
+        contacts=len(universe.directory.contacts),
+        mails=len(universe.directory.mails),
+        in_doubt=summary.contacts["in_doubt"] if summary else 0,
+    )
+    return figures, {seed: (asdict(universe.scenario), wrong)} if wrong else {}
+
+
 def test_the_promise_holds_on_every_seed():
-    figures, broken = Counter(), {}
     only = os.environ.get("SEED")
     seeds = [int(only)] if only else range(SEEDS)
-    for seed in seeds:
-        universe, summary = simulated.simulate(seed)
-        if wrong := checker.faults(universe, summary):
-            broken[seed] = (asdict(universe.scenario), wrong)
-        figures.update(
-            seeds=1,
-            lives=universe.lives,
-            crashes=universe.crashes,
-            stalls=universe.stalls,
-            calls=sum(universe.service.calls.values()),
-            contacts=len(universe.directory.contacts),
-            mails=len(universe.directory.mails),
-            in_doubt=summary.contacts["in_doubt"] if summary else 0,
-        )
+    figures, broken = Counter(), {}
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        for counted, wrong in pool.map(told, seeds, chunksize=20):
+            figures.update(counted)
+            broken.update(wrong)
     print(dict(figures), "broken promises:", len(broken))
     assert broken == {}
     assert only or (figures["crashes"] > SEEDS // 20 and figures["stalls"] > 0), "the seeds do reach the hard places"
 
 
 def test_a_seed_replays_exactly():
-    def told(seed):
+    def history(seed):
         universe, summary = simulated.simulate(seed)
         return list(universe.journal.log), dict(universe.service.calls), summary.contacts
 
-    assert told(3) == told(3)
+    assert history(3) == history(3)
 
 
 class Broken:

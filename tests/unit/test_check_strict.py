@@ -69,6 +69,12 @@ def test_a_domain_that_takes_no_mail_rejects_its_rows():
     assert result.contacts["row"].to_list() == [0]
 
 
+def test_rows_that_the_network_rejects_share_no_address():
+    gone = {**GOOD, "EmailAddress": "both@nowhere.example"}
+    result = checked(gone, {**gone, "Name": "Ann"}, ask=lambda _: Reach({"nowhere.example": "there is no such domain"}))
+    assert result.findings.select("row", "rule").rows() == [(0, "email-undeliverable"), (1, "email-undeliverable")]
+
+
 def test_a_warning_of_the_whole_file_rejects_every_row_that_nothing_else_does():
     headers = ("Name", "EmailAddress", "Phone Nmber", "Title", "MessageTypes")
     rows = ({**GOOD, "Phone Nmber": "86-13900001234"}, {**GOOD, "Name": "A", "EmailAddress": "a@example.com"})

@@ -217,7 +217,7 @@ def test_nothing_but_blanks_has_no_header(text):
 def test_a_header_alone_is_a_table_without_rows():
     columns, rows, lines, found = sheet(HEAD)
     assert columns == tuple(HEAD.split(","))
-    assert (rows, lines, found) == ([], [], [])
+    assert (rows, lines, found) == ([], [], [("no-rows", None, None)])
 
 
 @pytest.mark.parametrize("width", [1, 2, 39, 40, 41, 300])

@@ -8,9 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from importer.directory.endpoint import endpoint_url, identity
-from importer.jobs.check import places
+from importer.jobs.check import check
 from importer.jobs.files import whole
-from importer.jobs.reading import read
 from importer.jobs.stores import existing
 from importer.ledger.port import ExportRow
 from importer.model.errors import FixCommand
@@ -20,7 +19,6 @@ from importer.report.page import write_html
 from importer.report.workbook import Original, write_xlsx
 from importer.settings import Settings
 from importer.sheet import Sheet, archive, source
-from importer.stage.dedupe import dedupe
 
 KINDS = (".csv", ".jsonl", ".html", ".xlsx")
 PLAIN: dict[str, Callable[[Report, Path], None]] = {".csv": write_csv, ".jsonl": write_jsonl, ".html": write_html}
@@ -74,15 +72,14 @@ def _original(sheet: Sheet) -> Original | None:
 
 def standing(file: str, settings: Settings) -> Report:
     """After a run: the file's findings, and where each of its rows stands in the ledger."""
-    sheet, checked = read(file, settings)
-    deduped = dedupe(checked, on_clash=settings.on_clash, taken=None)
+    report = check(file, settings).report
+    sheet, states = report.sheet, report.states
     place = "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
     with existing(settings) as ledger:
         number = ledger.find(settings.profile, place)
         rows = {} if number is None else {row.row: row for row in ledger.export(number) if row.file == sheet.file}
-    states = places(sheet, deduped)
     known = [rows[line].state if line in rows else state for line, state in zip(sheet.lines, states, strict=True)]
-    return Report(sheet, _with(deduped.findings, _more(sheet, states, rows)), pl.Series(known, dtype=pl.String))
+    return Report(sheet, _with(report.findings, _more(sheet, states, rows)), pl.Series(known, dtype=pl.String))
 
 
 def _more(sheet: Sheet, states: pl.Series, rows: dict[int, ExportRow]) -> pl.DataFrame:

@@ -67,7 +67,7 @@ def mark_up(data: bytes, order: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     """The workbook with one sheet marked up, and what of it could not be carried over.
 
     ``order``: ``sheet`` (its name), ``header`` (its line), ``last`` (the table's last column, from 0), ``rows`` (line,
-    state, what is said of it), ``cells`` (line, column, severity, note: maybe empty) and ``about``, said of the file as a whole.
+    state, what is said of it), ``cells`` (line, column, severity, note or nothing) and ``about``, said of the file.
     """
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")

@@ -89,6 +89,13 @@ def test_strict_and_a_near_miss_of_a_header_let_no_row_in(shell):
     assert found(values, "rule", "severity") == [("header-near-miss", "error"), ("file-refused", "error")]
 
 
+def test_strict_has_an_exit_code_for_a_warning_of_a_file_without_rows(shell):
+    (shell.folder / "people.csv").write_text(HEADER.replace("PhoneNumber", "Phone Nmber"))
+    assert shell.json("check", "people.csv")["exit_code"] == 0
+    values = shell.json("check", "people.csv", "--strict", code=1)
+    assert ("header-near-miss", "error") in found(values, "rule", "severity")
+
+
 def test_fixed_names_go_in_once_and_the_same_command_again_does_nothing(shell):
     file = write(
         shell,

@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     header_row: int | None = Field(None, ge=1, description="row that holds the headers, from 1")
     hidden: Literal["omit", "include"] = "omit"
     fill: tuple[str, ...] = Field((), description="columns in which merged cells are filled")
-    columns: dict[str, str] = Field(default_factory=dict, description="header text → field")
+    columns: dict[str, str] = Field(default_factory=dict, description="header text → field, where a file has it")
+    map: dict[str, str] = Field(default_factory=dict, description="header text → field, which the file must have")
     on_clash: Literal["reject", "first", "suffix"] = "reject"
     strict: bool = Field(False, description="warnings count as errors: their rows are rejected")
     fix_names: bool = Field(False, description="take the names that are proposed for those that do not fit")

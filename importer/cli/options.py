@@ -127,7 +127,7 @@ def _settings(given: dict[str, Any], own: set[str]) -> "Settings":
 
     flags = {name: value for name, value in given.items() if name not in own and name not in OURS}
     if given.get("map"):
-        flags["columns"] = dict(_pair(text) for text in given["map"])
+        flags["map"] = dict(_pair(text) for text in given["map"])
     return load(flags, config=given.get("config"))
 
 

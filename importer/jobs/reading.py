@@ -11,7 +11,7 @@ from importer.ledger.port import Staged
 from importer.model.errors import FixFile
 from importer.settings import Settings
 from importer.sheet import Sheet
-from importer.sheet.columns import known, match
+from importer.sheet.columns import key, known, match
 from importer.stage.check import Checked, check
 from importer.stage.delivery import Ask
 from importer.version import __version__
@@ -27,6 +27,7 @@ DECIDING = (
     "hidden",
     "fill",
     "columns",
+    "map",
     "on_clash",
     "chinese_names",
     "email_max",
@@ -45,15 +46,21 @@ def read(file: str | Path, settings: Settings, *, resolver: "Resolver | None" = 
         encoding=settings.encoding,
         delimiter=settings.delimiter,
         header_row=settings.header_row,
-        known=known(settings.columns),
+        known=known(settings.columns | settings.map),
         hidden=settings.hidden,
         fill=settings.fill,
     )
     try:
-        found = match(sheet.columns, settings.columns)
+        found = match(sheet.columns, _mapping(sheet, settings))
     except FixFile as error:
         raise FixFile(f"{sheet.file}: {error.message}", hint=error.hint, code=error.code) from None
     return sheet, check(sheet, found, settings.rules, ask)
+
+
+def _mapping(sheet: Sheet, settings: Settings) -> dict[str, str]:
+    """What the settings say of this file's headers: theirs of many files where it has them, and what was asked of it."""
+    there = {key(header) for header in sheet.columns}
+    return {header: name for header, name in settings.columns.items() if key(header) in there} | settings.map
 
 
 def _asker(resolver: "Resolver | None") -> Ask:

@@ -72,12 +72,21 @@ def test_a_code_is_explained_whole_or_in_part(shell):
 
 
 def test_a_server_that_fails_for_a_while_is_not_hammered_and_the_run_then_finishes(shell, serve):
-    (shell.folder / "faults.toml").write_text(
-        '[[fault]]\nkind = "503"\naction = "AddMessageContact"\ntimes = 8\n'
-    )
+    (shell.folder / "faults.toml").write_text('[[fault]]\nkind = "503"\naction = "AddMessageContact"\ntimes = 8\n')
     server = serve("--faults", "faults.toml")
     shell.contacts(12)
     result = shell.json("run", "contacts.csv", "--endpoint", server.banner["url"], "--calls-per-second", 200)
     assert result["contacts"]["sent"] == 12
     assert result["calls"]["AddMessageContact"]["ServiceUnavailable"] == 8
     assert len(server.get("state")["contacts"]) == 12
+
+
+def test_a_header_of_the_settings_may_be_missing_and_one_that_was_asked_for_may_not(shell):
+    (shell.folder / "people.csv").write_text(
+        "Who,EmailAddress,Title,MessageTypes\nTom,tom@example.com,CEO,FaultMessage\n"
+    )
+    (shell.folder / "importer.toml").write_text('[columns]\n"Who" = "Name"\n"Work Mail" = "EmailAddress"\n')
+    assert shell.json("check", "people.csv")["rows"]["accepted"] == 1
+    refused = shell("check", "people.csv", "--map", "Work Mail=EmailAddress")
+    assert refused.returncode == 2
+    assert "Work Mail" in refused.stderr

@@ -19,6 +19,11 @@ ELSEWHERE = {
     "changed-contact": "a ledger or a directory",
     "tick-unknown": "a column for each message type",
     "no-tick": "a column for each message type",
+    "name-fixed": "--fix-names",
+    "file-refused": "--strict, and a warning of the whole file",
+    "email-undeliverable": "--check-domains",
+    "domain-unasked": "--check-domains",
+    "encoding-doubtful": "an encoding that is guessed",
 }
 
 

@@ -58,7 +58,7 @@ def read(file: str | Path, settings: Settings, *, resolver: "Resolver | None" = 
 
 
 def _mapping(sheet: Sheet, settings: Settings) -> dict[str, str]:
-    """What the settings say of this file's headers: theirs of many files where it has them, and what was asked of it."""
+    """What the settings say of this file: their headers of many files where it has them, and what was asked of it."""
     there = {key(header) for header in sheet.columns}
     return {header: name for header, name in settings.columns.items() if key(header) in there} | settings.map
 

@@ -1,6 +1,7 @@
 """When calls stop, how they are probed, and what lets them go on."""
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from importer.model.operation import Outcome
@@ -66,7 +67,7 @@ async def test_of_many_callers_one_probes_and_the_others_go_on_with_it():
         async with circuit.turn():
             running += 1
             most = max(most, running)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             circuit.learn(Outcome.DONE)
             running -= 1
 

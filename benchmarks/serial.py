@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ SERVE = """
 import asyncio, json, sys
 from importer.emulator import Emulator, Limits
 async def main(at_once, seconds):
-    limits = Limits(max_contacts=10**6, daily_sends=0, calls_per_second=0, concurrent_writes=at_once, service_time=seconds)
+    slow = {"concurrent_writes": at_once, "service_time": seconds}
+    limits = Limits(max_contacts=10**6, daily_sends=0, calls_per_second=0, **slow)
     async with Emulator(limits=limits) as emulator:
         print(json.dumps(emulator.banner()), flush=True)
         await asyncio.Event().wait()
@@ -35,7 +37,8 @@ def letters(number):
 
 
 def served(at_once, seconds):
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(at_once), str(seconds)], stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, "-c", SERVE, str(at_once), str(seconds)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
@@ -48,10 +51,8 @@ async def bare(banner, workers, adds):
         async def work():
             for number in numbers:
                 name = letters(number)
-                answer = await client.call(
-                    "AddMessageContact",
-                    {"Name": name, "EmailAddress": f"{name}@example.com", "Title": "CEO", "MessageTypes": ("FaultMessage",)},
-                )
+                values = {"Name": name, "EmailAddress": f"{name}@example.com", "Title": "CEO"}
+                answer = await client.call("AddMessageContact", {**values, "MessageTypes": ("FaultMessage",)})
                 assert answer.code == "ok", answer.code
 
         began = time.perf_counter()
@@ -66,12 +67,13 @@ async def ours(banner, adds, folder):
         writer = csv.writer(stream)
         writer.writerow(["Name", "EmailAddress", "Title", "MessageTypes"])
         writer.writerows([n, f"{n}@example.com", "CEO", "FaultMessage"] for n in map(letters, range(adds)))
-    import os
-
     os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"] = banner["access_key_id"]
     os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = banner["access_key_secret"]
     settings = Settings(
-        ledger=str(folder / "importer.db"), endpoint=banner["url"], max_contacts=10**6, daily_sends=0,
+        ledger=str(folder / "importer.db"),
+        endpoint=banner["url"],
+        max_contacts=10**6,
+        daily_sends=0,
         calls_per_second=10**6,
     )
     summary = (await run(file, settings)).as_json()
@@ -95,8 +97,15 @@ def measure(at_once, seconds, adds):
     finally:
         process.kill()
         process.communicate()
-    return {"at_once": at_once, "service_ms": seconds * 1000, "adds": adds, "bare": floor, "ours": rate,
-            "ratio": rate / floor, "refused": refused}
+    return {
+        "at_once": at_once,
+        "service_ms": seconds * 1000,
+        "adds": adds,
+        "bare": floor,
+        "ours": rate,
+        "ratio": rate / floor,
+        "refused": refused,
+    }
 
 
 def main():
@@ -108,8 +117,10 @@ def main():
     print("writes at once  service ms   adds   bare/s   ours/s   ratio   refused")
     for at_once, seconds in ((1, 0.020), (16, 0.080)):
         row = measure(at_once, seconds, adds)
-        print(f"{row['at_once']:14} {row['service_ms']:11.0f} {row['adds']:6} {row['bare']:8.1f} {row['ours']:8.1f}"
-              f" {row['ratio']:7.3f} {row['refused']:8.2%}")
+        print(
+            f"{row['at_once']:14} {row['service_ms']:11.0f} {row['adds']:6} {row['bare']:8.1f} {row['ours']:8.1f}"
+            f" {row['ratio']:7.3f} {row['refused']:8.2%}"
+        )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ import polars as pl
 
 from importer.directory import Listed
 from importer.jobs import connect
+from importer.jobs.check import places
 from importer.jobs.reading import options, read
 from importer.jobs.stores import ledger_path
 from importer.ledger.port import Ledger
 from importer.model.clock import Clock, Day, iso
 from importer.model.errors import FixCommand
+from importer.report.findings import Report, listed
 from importer.settings import Settings, load
 from importer.stage.plan import Forecast, forecast, nothing_known
 from importer.stage.plan import plan as planned
@@ -34,6 +36,7 @@ class Outlook:
     forecast: Forecast
     day_zone: str
     findings: pl.DataFrame
+    report: Report = field(repr=False)
     deadline: date | None = None
 
     @property
@@ -66,7 +69,7 @@ class Outlook:
                 for w in seen.waits
             ],
             "finished_on": seen.finished_on.isoformat() if seen.finished_on else None,
-            "findings": self.findings.drop("row").to_dicts(),
+            "findings": listed(self.report).to_dicts(),
             "exit_code": self.exit_code,
         }
 
@@ -107,8 +110,9 @@ async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: d
         now=clock.now(),
     )
     findings = result.deduped.findings
+    report = Report(sheet, findings, places(sheet, result.deduped))
     return Outlook(
-        sheet.file, settings.profile, result.rows, result.adopts, ahead, settings.day_zone, findings, deadline
+        sheet.file, settings.profile, result.rows, result.adopts, ahead, settings.day_zone, findings, report, deadline
     )
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,7 +53,8 @@ class Out:
     def notice(self, event: str, **facts: Any) -> None:
         """A line on stderr for whoever watches; never with a name, an address or a number in it."""
         if not self.quiet:
-            _logger(self.log_format).info(event, **facts)
+            with suppress(OSError):  # nobody reads it any more: no reason to stop the work
+                _logger(self.log_format).info(event, **facts)
 
     def wrote(self, file: Path, notes: Iterable[str]) -> None:
         """Say that a report was written, and what its reader should know of it."""

@@ -68,6 +68,7 @@ class Outlook:
                 }
                 for w in seen.waits
             ],
+            "schedule": [{"date": day.isoformat(), "send_email_verification": mails} for day, mails in seen.schedule],
             "finished_on": seen.finished_on.isoformat() if seen.finished_on else None,
             "findings": listed(self.report).to_dicts(),
             "exit_code": self.exit_code,

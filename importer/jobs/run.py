@@ -25,6 +25,7 @@ from importer.stage.plan import plan as planned
 from importer.submit.course import Course, Desk, Halted
 from importer.submit.submit import World, kept, start, submit
 
+STRANGERS = "somebody else writes to this directory too: its refusals were not of this run's making, and it gave way"
 Watch = Callable[[Course], None]
 
 
@@ -188,6 +189,7 @@ async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) 
         stopped={"code": course.stopped.code, "message": course.stopped.message} if course.stopped else None,
         signal=course.signal,
         lease_lost=lease_lost,
+        notes=(STRANGERS,) if tally.strangers else (),
     )
     await _close(course.desk, course, summary)
     return summary

@@ -116,6 +116,9 @@ def outlook(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     table.add_row("sends left today", str(plan["sends_left_today"]))
     yield table
     yield from _waits(plan["deferrals"])
+    if len(plan["schedule"]) > 1:
+        days = [f"{day['date']}: {day['send_email_verification']}" for day in plan["schedule"]]
+        yield Text(f"mails by day: {', '.join(days[:7])}{', …' if len(days) > 7 else ''}")
     if plan["finished_on"]:
         yield Text(f"the last mail goes out on {plan['finished_on']}")
 
@@ -135,6 +138,8 @@ def summary(result: Summary) -> Iterator[RenderableType]:
     table.add_row("calls", str(made))
     yield table
     yield from _waits(result.as_json()["deferrals"])
+    for note in result.notes:
+        yield Text(note, "yellow")
     if result.stopped:
         yield Text(f"stopped: {result.stopped['code']}: {result.stopped['message']}", "red")
     yield Text(_next(result))

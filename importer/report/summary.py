@@ -79,6 +79,7 @@ class Summary:
             "deferrals": [asdict(wait) for wait in self.deferrals],
             "next_action_at": deferred.until if deferred else None,
             "stopped": self.stopped,
+            "notes": list(self.notes),
             "exit_code": self.exit_code,
         }
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,6 +18,7 @@ from importer.stage.check import Checked
 from importer.stage.dedupe import Deduped, OnClash, dedupe
 
 TAKEN = ("key", "name", "email_address", "phone_number", "title", "message_types", "place", "file", "line")
+DAYS = 31  # of a schedule that are told
 THERE = (State.IN_DOUBT, State.ADDED, State.SENT, State.VERIFIED)  # is, or may be, in the directory
 
 
@@ -171,6 +172,7 @@ class Forecast:
     sends: int
     waits: tuple[Wait, ...]
     finished_on: date | None
+    schedule: tuple[tuple[date, int], ...] = ()  # mails of each day that has any, at most `DAYS` days
 
 
 def forecast(
@@ -188,14 +190,25 @@ def forecast(
         waits.append(Wait("add", homeless, "max-contacts", None))
     if sendable > today:
         waits.append(Wait("send_email_verification", sendable - today, "daily-sends", day.end))
-    finished = None if homeless else _finish(sendable - today, daily_sends, day_zone, day)
-    return Forecast(free, left, places, today, tuple(waits), finished)
+    begins = datetime.fromtimestamp(day.start, UTC).astimezone(ZoneInfo(day_zone)).date()
+    finished = None if homeless else _finish(begins, sendable - today, daily_sends)
+    return Forecast(
+        free, left, places, today, tuple(waits), finished, _schedule(begins, today, sendable - today, daily_sends)
+    )
 
 
-def _finish(later: int, daily_sends: int, day_zone: str, day: Day) -> date | None:
-    """The date in ``day_zone`` on which the last of ``later`` mails goes out."""
+def _finish(begins: date, later: int, daily_sends: int) -> date | None:
+    """The date on which the last of the mails goes out that are ``later`` than the day that ``begins``."""
     if later and not daily_sends:
         return None
-    days = math.ceil(later / daily_sends) if later else 0
-    start = datetime.fromtimestamp(day.start, UTC).astimezone(ZoneInfo(day_zone)).date()
-    return date.fromordinal(start.toordinal() + days)
+    return begins + timedelta(days=math.ceil(later / daily_sends) if later else 0)
+
+
+def _schedule(begins: date, today: int, later: int, daily_sends: int) -> tuple[tuple[date, int], ...]:
+    days = [(begins, today)] if today else []
+    number = 0
+    while later > 0 and daily_sends and number < DAYS:
+        number += 1
+        days.append((begins + timedelta(days=number), min(later, daily_sends)))
+        later -= daily_sends
+    return tuple(days[:DAYS])

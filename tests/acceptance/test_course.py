@@ -90,3 +90,38 @@ def test_a_header_of_the_settings_may_be_missing_and_one_that_was_asked_for_may_
     refused = shell("check", "people.csv", "--map", "Work Mail=EmailAddress")
     assert refused.returncode == 2
     assert "Work Mail" in refused.stderr
+
+
+def test_somebody_else_who_writes_is_recognised_and_said(shell, serve):
+    (shell.folder / "faults.toml").write_text('[[fault]]\nkind = "conflict"\naction = "AddMessageContact"\ntimes = 5\n')
+    server = serve("--faults", "faults.toml")
+    shell.contacts(3)
+    result = shell.json("run", "contacts.csv", "--endpoint", server.banner["url"])
+    assert result["contacts"]["sent"] == 3
+    assert result["calls"]["AddMessageContact"]["ConcurrentCallNotSupported"] == 5
+    assert len(result["notes"]) == 1
+
+
+def test_a_pipe_that_nobody_reads_any_more_harms_nothing(shell, serve):
+    server = serve()
+    shell.contacts(15)
+    process = shell.start("run", "contacts.csv", "--endpoint", server.banner["url"], "--log-format", "json")
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=60) in (0, 1)
+    assert len(server.get("state")["outbox"]) == 15
+
+
+def test_a_terminal_that_is_gone_ends_the_run_in_good_order(shell, serve):
+    import signal
+    import time
+
+    server = serve()
+    shell.contacts(20)
+    process = shell.start("run", "contacts.csv", "--endpoint", server.banner["url"], "--calls-per-second", 5, "--json")
+    while len(server.get("state")["contacts"]) < 3:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert json.loads(out)["contacts"]["in_doubt"] == 0

@@ -72,6 +72,7 @@ def test_the_json_balances_and_has_the_documented_shape(shell):
         "deferrals",
         "next_action_at",
         "stopped",
+        "notes",
         "exit_code",
     ]
     rows, contacts = result["rows"], result["contacts"]

@@ -33,6 +33,9 @@ def test_mails_are_spread_over_days(sends, used, today, finished):
     seen = ahead(sends, sends, used=used)
     assert seen.sends == today
     assert str(seen.finished_on) == finished
+    assert sum(mails for _, mails in seen.schedule) == sends
+    assert all(0 < mails <= 10 for _, mails in seen.schedule)
+    assert not seen.schedule or str(seen.schedule[-1][0]) == finished
     assert [(wait.reason, wait.count) for wait in seen.waits] == (
         [("daily-sends", sends - today)] if sends > today else []
     )

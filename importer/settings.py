@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     calls_per_second: float = Field(20.0, gt=0, description="calls a second per operation; 90 % are used")
     page_size: int = Field(100, ge=1, le=100, description="contacts a page of the listing")
     list_lag: float = Field(0.0, ge=0, description="seconds that a new contact may be missing from the listing")
+    link_lifetime: float = Field(86400.0, gt=0, description="seconds that a link of a mail can be followed")
+    names_case_sensitive: bool = Field(True, description="whether the directory takes Tom beside tom")
     chinese_names: bool = Field(True, description="names may have Chinese characters")
     email_max: int = Field(EMAIL_MAX, ge=3, description="longest address, in characters")
     reserve: int = Field(0, ge=0, description="of the day's sends, kept for people")

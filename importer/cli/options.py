@@ -68,6 +68,8 @@ LIMITS: Options = {
     "sends_per_address_per_minute": option(int | None, "Mails to one address a minute (10)."),
     "list_lag": option(float | None, "Seconds that a new contact may be missing from the listing (0)."),
     "page_size": option(int | None, "Contacts a page of the listing (100)."),
+    "link_lifetime": option(float | None, "Seconds that a link of a mail can be followed (86400; for an emulator)."),
+    "names_case_sensitive": option(bool | None, "Whether the directory takes Tom beside tom (yes; for an emulator)."),
     "chinese_names": option(bool | None, "Whether names may have Chinese characters (yes)."),
     "email_max": option(int | None, "Longest address in characters (128)."),
     "call_timeout": option(float | None, "Seconds that one call may take (30)."),

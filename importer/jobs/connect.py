@@ -37,6 +37,8 @@ EMULATED = (
     "calls_per_second",
     "sends_per_address_per_minute",
     "list_lag",
+    "link_lifetime",
+    "names_case_sensitive",
     "chinese_names",
     "email_max",
 )

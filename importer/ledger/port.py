@@ -29,7 +29,6 @@ KNOWN = {
     "file": "String",
     "line": "Int64",
 }
-OPEN = (Status.PENDING, Status.IN_FLIGHT, Status.IN_DOUBT)
 
 
 class LeaseHeld(ComeBack):

@@ -60,7 +60,8 @@ def doubts(ledger):
 def balanced(state, ledger, count, *, lies=0):
     """Every contact once in directory and ledger, mailed once, and once more at most for each attempt in doubt.
 
-    ``lies``: mails of which the server said that they surely were not sent. Only what stayed in doubt after every resend that is allowed may be left to people, mailed or not.
+    ``lies``: mails of which the server said that they surely were not sent. Only what stayed in doubt after every
+    resend that is allowed may be left to people, mailed or not.
     """
     names = Counter(contact["Name"] for contact in state["contacts"])
     assert [name for name, times in names.items() if times > 1] == []

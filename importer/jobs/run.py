@@ -23,9 +23,11 @@ from importer.sheet import Sheet
 from importer.stage.check import Checked
 from importer.stage.plan import plan as planned
 from importer.submit.course import Course, Desk, Halted
+from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
 STRANGERS = "somebody else writes to this directory too: its refusals were not of this run's making, and it gave way"
+CLOCK_LOOK = 60.0  # seconds between looks at the clock while waiting for a window
 Watch = Callable[[Course], None]
 
 
@@ -142,8 +144,14 @@ async def _submit(course: Course, world: World, listed: Sequence[Listed], settin
     await submit(course, world, connect.limits(settings), listed)
     while settings.wait and not course.halted and (until := await _next_window(course)) is not None:
         with suppress(Halted):
-            await course.nap(max(0.0, until - course.clock.now()) + 1.0)
+            await _nap_until(course, until + 1.0)
             await submit(course, world, connect.limits(settings), await world.look())
+
+
+async def _nap_until(course: Course, until: float) -> None:
+    """Until the clock shows it: meanwhile it may be set, and a machine that slept need not have counted the hours."""
+    while (left := until - course.clock.now()) > 0:
+        await course.nap(max(TICK, min(left, CLOCK_LOOK)))
 
 
 async def _next_window(course: Course) -> float | None:

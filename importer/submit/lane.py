@@ -17,6 +17,7 @@ from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.pace import Backoff, Pace
 from importer.submit.window import Window
 
+LEASE_LOOK = 1.0  # seconds between looks at a lease that ran out, as after a sleep of the machine
 YIELD = 16  # times the ordinary wait, at most, while somebody else writes to the directory
 AHEAD = 2  # operations claimed for each call that may be under way: after a crash each of them is in doubt
 
@@ -100,6 +101,7 @@ class Lane:
         self._gate = anyio.CapacityLimiter(window.limit)
         self._backoff = Backoff(course.random)
         self._closed = False
+        self._dry = False
         self._fed = False  # nothing further will come from the lane before
         self._woken = anyio.Event()
 
@@ -116,6 +118,11 @@ class Lane:
     def starved(self) -> bool:
         """Whether the lane ended for want of quota."""
         return self._closed or self._quota.left == 0
+
+    @property
+    def revived(self) -> bool:
+        """Whether there is quota again, for want of which the lane ended: a day began, or a send came back."""
+        return (self._closed or self._dry) and self._quota.left > 0
 
     async def run(self, changes: MemoryObjectSendStream[Change]) -> None:
         """Until nothing is left that may be done."""
@@ -137,6 +144,7 @@ class Lane:
                 if operations:
                     continue
                 if fed or limit == 0:
+                    self._dry = limit == 0
                     return
                 await self._wait()
 
@@ -211,8 +219,9 @@ class Lane:
 
     async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
         await self._pace.turn(self.kind)
-        if not self._course.may_start():
-            raise Halted
+        while not self._course.may_start():
+            await self._course.nap(LEASE_LOOK)  # it is renewed, or lost, in a while; raises when the run stops
+            await self._pace.turn(self.kind)
         if self._closed or not self._quota.spend():
             raise _Unspent
         clock, epoch = self._course.clock, self.window.epoch

@@ -55,23 +55,25 @@ class Pause:
 class Allowance:
     """The sends that the day of ``zone`` still allows: ``limit`` less those sent, or maybe sent, since its midnight.
 
-    ``sent``: what the ledger counts for the day of ``now`` at start. The server's own refusal always wins.
+    ``sent``: what the ledger counts for the day of ``now`` at start, ``ahead`` for later ones: a clock was or is wrong,
+    and setting it right must not open those days anew. The server's own refusal always wins.
     """
 
     reason = "daily-sends"
 
-    def __init__(self, limit: int, zone: str, sent: int, clock: Clock) -> None:
+    def __init__(self, limit: int, zone: str, sent: int, clock: Clock, ahead: int = 0) -> None:
         self.limit = limit
         self._zone = zone
         self._clock = clock
         self._day = Day.of(clock.now(), zone)
         self._used = sent
+        self._ahead = ahead
         self._refused = False
 
     def _roll(self) -> None:
         # Only forward: a clock set back must not open a day's sends a second time.
         if (now := self._clock.now()) >= self._day.end:
-            self._day, self._used, self._refused = Day.of(now, self._zone), 0, False
+            self._day, self._used, self._refused = Day.of(now, self._zone), self._ahead, False
 
     @property
     def left(self) -> int:

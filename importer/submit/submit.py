@@ -92,13 +92,14 @@ async def submit(course: Course, world: World, limits: Limits, listed: Sequence[
 
     Everything ends in the ledger and on ``course``, which is to be `kept` meanwhile.
     """
+    course.last_good = course.clock.ticks()  # what came before, a night perhaps, is not the directory's silence
     pace = await _pace(course, limits)
     with suppress(Halted):
         await _rounds(course, world, limits, pace, Listing(listed))
 
 
 async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
-    """Look, call, and look again at what came out in doubt, until a look settles nothing more."""
+    """Look, call, and look again at what came out in doubt, until a look settles nothing more and no quota is left."""
     directory = course.lease.directory
     adds = Window.remembered(await course.desk.do(lambda ledger: ledger.concurrency(directory)))
     listing, _ = await _reconcile(course, world, limits, listing)
@@ -111,19 +112,21 @@ async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, list
         await _carry_out(course, lanes)
         await _defer(course, lanes, (places, pace.allowance))
         await course.desk.do(lambda ledger: ledger.remember(course.lease, adds.limit))
-        if course.halted or not await _doubts(course):
+        revived = any(lane.revived for lane in lanes)
+        if course.halted or not (revived or await _doubts(course)):
             return
         listing, settled = await _reconcile(course, world, limits, Listing(await world.look()))
-        if not settled:
+        if not (revived or settled):
             return
 
 
 async def _pace(course: Course, limits: Limits) -> Pace:
-    since = Day.of(course.clock.now(), limits.day_zone).start
-    sent = await course.desk.do(lambda ledger: ledger.sends_since(course.lease.directory, since))
+    directory, today = course.lease.directory, Day.of(course.clock.now(), limits.day_zone)
+    sent = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.start))
+    ahead = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.end))
     waiting = replace(course.clock, sleep=course.nap)
     daily = max(0, limits.daily_sends - limits.reserve)
-    return Pace(limits.calls_per_second, Allowance(daily, limits.day_zone, sent, course.clock), waiting)
+    return Pace(limits.calls_per_second, Allowance(daily, limits.day_zone, sent, course.clock, ahead), waiting)
 
 
 async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:

@@ -90,6 +90,10 @@ def contacts(folder: Path) -> None:
         csv.writer(stream).writerows([("Name", "EmailAddress", "PhoneNumber", "Title", "MessageTypes"), *rows])
 
 
+def _private(folder: Path) -> bool:
+    return all(private(path) for path in folder.glob("importer.db*"))
+
+
 async def ran(folder: Path, case: Case, url: str) -> tuple[int, str]:
     """The exit code, and all that was said."""
     endpoint = () if "--endpoint" in case.words else ("--endpoint", url)
@@ -108,7 +112,7 @@ async def ran(folder: Path, case: Case, url: str) -> tuple[int, str]:
         while added(folder / "importer.db") < 1:
             assert process.returncode is None
             await asyncio.sleep(0.05)
-        assert all(private(path) for path in folder.glob("importer.db*")), "others may read the ledger"
+        assert _private(folder), "others may read the ledger"
         process.send_signal(case.amid)
     out, err = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode, (out + err).decode()

@@ -87,7 +87,7 @@ def _limits(universe):
     if (count := refused[ADD, "LimitExceeded.Contacts"]) and not universe.scenario.list_lag:
         yield f"{count} adds were asked for without a free place"
     calls = sum(universe.service.calls.values())
-    if (count := refused[ADD, "Throttling.User"] + refused[SEND, "Throttling.User"]) > 1 + calls * _bunching(universe):
+    if (count := refused[ADD, "Throttling.User"] + refused[SEND, "Throttling.User"]) > 3 + calls * _bunching(universe):
         yield f"{count} of {calls} calls came too fast, more than a wire that delays them can explain"
     if (count := refused[ADD, "ConcurrentCallNotSupported"]) > 3 * universe.lives + calls / 50 and not _overlaps(
         universe
@@ -102,7 +102,7 @@ def _limits(universe):
 def _bunching(universe):
     """The share of evenly spaced calls that a wire may bring so close together that the server finds them too fast."""
     scenario = universe.scenario
-    return 0.3 if scenario.latency * scenario.calls_per_second > 1 else 0.02
+    return 0.3 if scenario.latency * scenario.calls_per_second > 1 else 0.05
 
 
 def _overlaps(universe):

@@ -52,6 +52,14 @@ def added(ledger):
         return 0
 
 
+def attempts(ledger):
+    """Calls that the ledger knows of."""
+    try:
+        return rows(ledger, "select count(*) from attempts")[0][0]
+    except sqlite3.OperationalError:
+        return 0
+
+
 def doubts(ledger):
     """Attempts at a mail whose outcome was never learned, by the contact's id."""
     return Counter(dict(rows(ledger, DOUBTS)))

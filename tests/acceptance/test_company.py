@@ -11,7 +11,7 @@ import sqlite3
 import time
 from contextlib import closing
 
-from books import added, ask, balanced, rows
+from books import added, ask, attempts, balanced, rows
 from conftest import wait_until
 
 PROCESSES = int(os.environ.get("PROCESSES", "6"))
@@ -50,9 +50,12 @@ def test_of_many_runs_at_once_one_works_and_the_others_name_it(shell, serve):
 
 def test_runs_with_a_ledger_each_share_one_directory_and_adopt_what_the_other_added(shell, serve):
     server = serve(*FAST)
+    ask(server, "POST", "faults", slow(2.0))  # until both are at it
     shell.contacts(100)
     words = ("run", "contacts.csv", "--endpoint", server.banner["url"], *FAST, "--json", "--ledger")
     processes = {name: shell.start(*words, name) for name in ("one.db", "two.db")}
+    wait_until(lambda: all(attempts(shell.folder / name) for name in processes))
+    ask(server, "DELETE", "faults")
     found = {}
     for name, process in processes.items():
         out, err = process.communicate(timeout=120)
@@ -68,10 +71,12 @@ def test_runs_with_a_ledger_each_share_one_directory_and_adopt_what_the_other_ad
         assert dict(rows(shell.folder / name, "select name, contact_id from contacts")) == ids
     adds = {name: summary["calls"].get(ADDS, {}).get("ok", 0) for name, summary in found.items()}
     adopted = {name: summary["adopted"] for name, summary in found.items()}
+    taken = sum(summary["calls"][ADDS].get("InvalidParameter.Name.AlreadyUsed", 0) for summary in found.values())
+    assert taken > 0, "they never met"
     assert sum(adds.values()) == 100
     assert all(adds[name] + adopted[name] == 100 for name in found)
     assert len(state["outbox"]) == 200, "neither ledger can know of the other's mails, and each sends its own once"
-    print({"added": adds, "adopted": adopted})
+    print({"added": adds, "adopted": adopted, "found taken": taken})
 
 
 def test_a_run_stopped_past_its_lease_starts_no_call_when_it_wakes_and_its_late_answers_are_kept(shell, serve):

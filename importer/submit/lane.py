@@ -1,6 +1,7 @@
 """A lane: one kind of operation on its way from the ledger through calls back into the ledger."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,9 +50,13 @@ class Quota(Protocol):
 
     def spend(self) -> bool: ...
 
+    def under_way(self) -> AbstractContextManager[None]:
+        """Around a call that spends it."""
+
     def give_back(self) -> None: ...
 
-    def refused(self) -> None: ...
+    def refused(self, until: float | None) -> None:
+        """``until``: as it stood when the call began."""
 
 
 @dataclass(slots=True)
@@ -68,10 +73,13 @@ class Places:
         self.left -= 1
         return True
 
+    def under_way(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def give_back(self) -> None:
         self.left += 1
 
-    def refused(self) -> None:
+    def refused(self, until: float | None) -> None:  # noqa: ARG002  places have no end
         self.left = 0
 
 
@@ -224,16 +232,17 @@ class Lane:
             await self._pace.turn(self.kind)
         if self._closed or not self._quota.spend():
             raise _Unspent
-        clock, epoch = self._course.clock, self.window.epoch
+        clock, epoch, until = self._course.clock, self.window.epoch, self._quota.until
         started, begun = clock.now(), clock.ticks()
-        answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
+        with self._quota.under_way():
+            answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
         self._adapt(answer, epoch)
         attempt = _attempt_of(operation, answer, started, clock.now())
         decision = decide(operation, answer, attempt, doubts=operation.doubts + doubts)
         self._course.tally.done[self.kind] += answer.outcome is Outcome.DONE
         self._course.tally.span(self.kind, begun, clock.ticks())
         self._course.tally.span("submit", begun, clock.ticks())
-        self._obey(decision, answer, attempt)
+        self._obey(decision, answer, attempt, until)
         return decision, answer, attempt
 
     def _adapt(self, answer: Answer, epoch: int) -> None:
@@ -246,11 +255,11 @@ class Lane:
         if self._gate.total_tokens != self.window.limit:
             self._gate.total_tokens = self.window.limit
 
-    def _obey(self, decision: Decision, answer: Answer, attempt: Attempt) -> None:
+    def _obey(self, decision: Decision, answer: Answer, attempt: Attempt, until: float | None) -> None:
         if attempt.outcome not in (Outcome.DONE, Outcome.DOUBT):
             self._quota.give_back()
         if decision.next is Next.CLOSE:
-            self._quota.refused()
+            self._quota.refused(until)
             self._closed = True
         if decision.next is Next.STOP:
             why = refusal(ACTIONS[self.kind], answer)

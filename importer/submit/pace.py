@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from importer.model.clock import Clock, Day
@@ -69,11 +70,12 @@ class Allowance:
         self._used = sent
         self._ahead = ahead
         self._refused = False
+        self._calls = 0  # under way
 
     def _roll(self) -> None:
         # Only forward: a clock set back must not open a day's sends a second time.
         if (now := self._clock.now()) >= self._day.end:
-            self._day, self._used, self._refused = Day.of(now, self._zone), self._ahead, False
+            self._day, self._used, self._refused = Day.of(now, self._zone), self._ahead + self._calls, False
 
     @property
     def left(self) -> int:
@@ -93,14 +95,23 @@ class Allowance:
         self._used += 1
         return True
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Around a call: one that is under way at midnight may arrive on either day, and counts for both."""
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
     def give_back(self) -> None:
         """A send that surely did not happen costs nothing."""
         self._used = max(0, self._used - 1)
 
-    def refused(self) -> None:
-        """The server says that the day is used up, whatever was counted here."""
+    def refused(self, until: float | None = None) -> None:
+        """The server says that the day is used up, whatever was counted here: this one, or the one that ended then."""
         self._roll()
-        self._refused = True
+        self._refused |= until in (None, self._day.end)
 
 
 @dataclass(frozen=True, slots=True)

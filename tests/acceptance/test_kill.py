@@ -56,7 +56,7 @@ def _killed_on_the_way(shell, server, words, chance, figures):
         if chance.random() < EARLY:
             time.sleep(chance.uniform(0, STARTED))
         else:
-            _wait_for(server, before + chance.randrange(1, 2 * CONTACTS), process)
+            _wait_for(server, before + chance.randrange(1, max(2, 2 * CONTACTS - before)), process)
             time.sleep(chance.uniform(0, 0.02))
         process.kill()
         process.communicate()

@@ -53,6 +53,7 @@ def limits(settings: Settings) -> Limits:
         list_lag=settings.list_lag,
         call_timeout=settings.call_timeout,
         give_up_after=settings.give_up_after,
+        sends_per_address_per_minute=settings.sends_per_address_per_minute,
         reserve=settings.reserve,
         lease_ttl=settings.call_timeout + settings.lease_margin,
         lease_renewal=settings.lease_margin / LEASE_RENEWALS,

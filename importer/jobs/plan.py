@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,16 @@ from importer.directory import Listed
 from importer.jobs import connect
 from importer.jobs.check import places
 from importer.jobs.reading import options, read
+from importer.jobs.status import daily_told
 from importer.jobs.stores import ledger_path
 from importer.ledger.port import Ledger
-from importer.model.clock import Clock, Day, iso
+from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
 from importer.report.findings import Report, listed
 from importer.settings import Settings, load
 from importer.stage.plan import Forecast, forecast, nothing_known
 from importer.stage.plan import plan as planned
+from importer.submit.daily import Daily, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Outlook:
     rows: dict[str, int]
     adopts: int
     forecast: Forecast
+    daily: dict[str, Any]  # as `importer.jobs.status.daily_told`
     day_zone: str
     findings: pl.DataFrame
     report: Report = field(repr=False)
@@ -59,6 +62,7 @@ class Outlook:
             "today": {"add": seen.adds, "send_email_verification": seen.sends},
             "free_places": seen.free_places,
             "sends_left_today": seen.sends_left,
+            "daily_sends": self.daily,
             "deferrals": [
                 {
                     "operation": w.kind,
@@ -99,21 +103,31 @@ async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: d
     clock = Clock.starting(settings.now)
     sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
     listed = await _listed(settings, clock, offline=offline)
-    known, used = await _ledger(settings, connect.place(settings), clock)
+    known, used, daily = await _ledger(settings, connect.place(settings), clock)
     result = planned(sheet, checked, known, listed or (), options=options(settings), on_clash=settings.on_clash)
     ahead = forecast(
         result.adds,
         result.sends,
         free=None if listed is None else max(0, settings.max_contacts - len(listed)),
-        used=used,
-        daily_sends=max(0, settings.daily_sends - settings.reserve),
+        left=daily.left(clock.now(), used),
+        daily_sends=daily.likely(clock.now()),
+        day=daily.day(clock.now()),
         day_zone=settings.day_zone,
-        now=clock.now(),
     )
     findings = result.deduped.findings
     report = Report(sheet, findings, places(sheet, result.deduped))
+    told = daily_told(daily, clock.now())
     return Outlook(
-        sheet.file, settings.profile, result.rows, result.adopts, ahead, settings.day_zone, findings, report, deadline
+        sheet.file,
+        settings.profile,
+        result.rows,
+        result.adopts,
+        ahead,
+        told,
+        settings.day_zone,
+        findings,
+        report,
+        deadline,
     )
 
 
@@ -126,17 +140,18 @@ async def _listed(settings: Settings, clock: Clock, *, offline: bool) -> Sequenc
         return await connect.looker(caller, settings, clock)()
 
 
-async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.DataFrame, int]:
-    """The contacts that the ledger knows, and the mails sent today; nothing where there is no ledger yet."""
+async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.DataFrame, int, Daily]:
+    """The contacts that the ledger knows, the mails sent today, and the day; nothing where there is no ledger yet."""
+    daily = Daily(settings.daily_sends, settings.day_zone, settings.reserve)
     if not ledger_path(settings).exists():
-        return nothing_known(), 0
-    since = Day.of(clock.now(), settings.day_zone).start
+        return nothing_known(), 0, daily
 
-    def ask(ledger: Ledger) -> tuple[pl.DataFrame, int]:
+    def ask(ledger: Ledger) -> tuple[pl.DataFrame, int, Daily]:
         number = ledger.find(settings.profile, place)
         if number is None:
-            return nothing_known(), 0
-        return ledger.known(number), ledger.sends_since(number, since)
+            return nothing_known(), 0, daily
+        learned = replace(daily, refusal=seen(ledger, number, settings.day_zone))
+        return ledger.known(number), ledger.sends_since(number, learned.day(clock.now()).start), learned
 
     async with connect.ledger(settings, create=False) as scribe:
         return await scribe.do(ask)

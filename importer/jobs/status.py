@@ -5,10 +5,12 @@ from typing import Any
 
 from importer.jobs.stores import existing
 from importer.ledger.port import DirectoryStatus, ExportRow, Ledger
-from importer.model.clock import Day, iso
+from importer.model.clock import iso
 from importer.report.export import values
 from importer.report.summary import balance
 from importer.settings import Settings, load
+from importer.submit.daily import Daily
+from importer.submit.daily import seen as refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,23 @@ def status(settings: Settings | None = None) -> Standing:
 
 def day_seen(ledger: Ledger, directory: int, zone: str) -> dict[str, Any] | None:
     """What a refusal taught of the day's limit: mails before it, its time, and when mails went out again."""
-    refusal = ledger.refusal(directory)
-    if refusal is None:
+    met = refusal(ledger, directory, zone)
+    if met is None:
         return None
-    refused, again = refusal
-    mails = ledger.sends_since(directory, Day.of(refused, zone).start, refused)
-    return {"mails": mails, "refused_at": iso(refused, zone), "again_at": iso(again, zone)}
+    return {"mails": met.mails, "refused_at": iso(met.at, zone), "again_at": iso(met.again, zone)}
+
+
+def daily_told(daily: Daily, now: float) -> dict[str, Any]:
+    """The mails of a day and the time at which one begins, each with where it comes from."""
+    likely, set_to = daily.likely(now), max(0, daily.limit - daily.reserve)
+    day = daily.day(now)
+    return {
+        "limit": likely,
+        "limit_from": "setting" if likely == set_to else "refusal",
+        "begins": iso(day.start, daily.zone),
+        "begins_from": "refusal" if daily.opens else "setting",
+        "refused_at": iso(daily.refusal.at, daily.zone) if daily.refusal else None,
+    }
 
 
 def _told(directory: DirectoryStatus, zone: str) -> dict[str, Any]:

@@ -267,6 +267,9 @@ class Ledger(Protocol):
     def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
         """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``."""
 
+    def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
+        """When and to which address each mail after ``since`` was, or may have been, sent; the oldest first."""
+
     def refusal(self, directory: int) -> tuple[float, float | None] | None:
         """When the directory last said that the day's mails are used up, and when the first one after it went out."""
 

@@ -32,17 +32,20 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A calendar day of a zone, from its midnight to the next, in seconds since the epoch."""
+    """A day of a zone, from its midnight, or another hour, to the next; in seconds since the epoch."""
 
     start: float
     end: float
 
     @classmethod
-    def of(cls, now: float, zone: str) -> "Day":
-        """The day of ``zone`` (IANA name) that ``now`` falls in; 23 or 25 hours long where clocks change."""
+    def of(cls, now: float, zone: str, opens: float = 0.0) -> "Day":
+        """The day of ``zone`` (IANA name) that ``now`` falls in; 23 or 25 hours long where clocks change.
+
+        ``opens``: seconds after midnight at which a day begins.
+        """
         tz = ZoneInfo(zone)
-        today = datetime.fromtimestamp(now, tz).date()
-        return cls(_midnight(today, tz), _midnight(today + timedelta(days=1), tz))
+        today = datetime.fromtimestamp(now - opens, tz).date()
+        return cls(_midnight(today, tz) + opens, _midnight(today + timedelta(days=1), tz) + opens)
 
 
 def _midnight(day: date, tz: ZoneInfo) -> float:

@@ -115,12 +115,21 @@ def outlook(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     table.add_row("free places", "not asked" if places is None else str(places))
     table.add_row("sends left today", str(plan["sends_left_today"]))
     yield table
+    yield from _learned(plan["daily_sends"])
     yield from _waits(plan["deferrals"])
     if len(plan["schedule"]) > 1:
         days = [f"{day['date']}: {day['send_email_verification']}" for day in plan["schedule"]]
         yield Text(f"mails by day: {', '.join(days[:7])}{', …' if len(days) > 7 else ''}")
     if plan["finished_on"]:
         yield Text(f"the last mail goes out on {plan['finished_on']}")
+
+
+def _learned(daily: Mapping[str, Any]) -> Iterator[Text]:
+    """What is not as it was set, but as the directory's last refusal taught."""
+    if daily["limit_from"] == "refusal":
+        yield Text(f"{daily['limit']} mails a day, as the directory refused more at {daily['refused_at']}", "yellow")
+    if daily["begins_from"] == "refusal":
+        yield Text(f"its day begins as at {daily['begins']}, when mails went out again after it had refused", "yellow")
 
 
 def summary(result: Summary) -> Iterator[RenderableType]:

@@ -176,15 +176,13 @@ class Forecast:
 
 
 def forecast(
-    adds: int, sends: int, *, free: int | None, used: int, daily_sends: int, day_zone: str, now: float
+    adds: int, sends: int, *, free: int | None, left: int, daily_sends: int, day: Day, day_zone: str
 ) -> Forecast:
-    """``free``: places left in the directory (``None``: not asked); ``used``: sends of today so far."""
+    """``free``: places left in the directory (``None``: not asked); ``left``: sends of ``day``, which is today's."""
     places = adds if free is None else min(adds, free)
     homeless = adds - places
-    left = max(0, daily_sends - used)
     sendable = sends - homeless
     today = min(sendable, left)
-    day = Day.of(now, day_zone)
     waits = []
     if homeless:
         waits.append(Wait("add", homeless, "max-contacts", None))

@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from importer.directory import Parameters
 from importer.directory.outcome import refusal
 from importer.ledger.port import Change
+from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.course import Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
@@ -50,13 +51,13 @@ class Quota(Protocol):
 
     def spend(self) -> bool: ...
 
-    def under_way(self) -> AbstractContextManager[None]:
-        """Around a call that spends it."""
+    def under_way(self) -> AbstractContextManager[Day | None]:
+        """Around a call that spends it; with the day that it spends of, if it is of a day."""
 
     def give_back(self) -> None: ...
 
-    def refused(self, until: float | None) -> None:
-        """``until``: as it stood when the call began."""
+    def refused(self, day: Day | None) -> None:
+        """``day``: as it was given when the call began."""
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class Places:
     def give_back(self) -> None:
         self.left += 1
 
-    def refused(self, until: float | None) -> None:  # noqa: ARG002  places have no end
+    def refused(self, day: Day | None) -> None:  # noqa: ARG002  places are of no day
         self.left = 0
 
 
@@ -226,15 +227,15 @@ class Lane:
         return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
 
     async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
-        await self._pace.turn(self.kind)
+        await self._pace.turn(self.kind, operation.values.email_address if self.kind is Kind.SEND_EMAIL else None)
         while not self._course.may_start():
             await self._course.nap(LEASE_LOOK)  # it is renewed, or lost, in a while; raises when the run stops
             await self._pace.turn(self.kind)
         if self._closed or not self._quota.spend():
             raise _Unspent
-        clock, epoch, until = self._course.clock, self.window.epoch, self._quota.until
+        clock, epoch = self._course.clock, self.window.epoch
         started, begun = clock.now(), clock.ticks()
-        with self._quota.under_way():
+        with self._quota.under_way() as day:
             answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
         self._adapt(answer, epoch)
         attempt = _attempt_of(operation, answer, started, clock.now())
@@ -242,7 +243,7 @@ class Lane:
         self._course.tally.done[self.kind] += answer.outcome is Outcome.DONE
         self._course.tally.span(self.kind, begun, clock.ticks())
         self._course.tally.span("submit", begun, clock.ticks())
-        self._obey(decision, answer, attempt, until)
+        self._obey(decision, answer, attempt, day)
         return decision, answer, attempt
 
     def _adapt(self, answer: Answer, epoch: int) -> None:
@@ -255,11 +256,11 @@ class Lane:
         if self._gate.total_tokens != self.window.limit:
             self._gate.total_tokens = self.window.limit
 
-    def _obey(self, decision: Decision, answer: Answer, attempt: Attempt, until: float | None) -> None:
+    def _obey(self, decision: Decision, answer: Answer, attempt: Attempt, day: Day | None) -> None:
         if attempt.outcome not in (Outcome.DONE, Outcome.DOUBT):
             self._quota.give_back()
         if decision.next is Next.CLOSE:
-            self._quota.refused(until)
+            self._quota.refused(day)
             self._closed = True
         if decision.next is Next.STOP:
             why = refusal(ACTIONS[self.kind], answer)

@@ -2,16 +2,19 @@
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from importer.model.clock import Clock, Day
 from importer.model.operation import Answer, Kind, Outcome
+from importer.submit.daily import PROBE, Daily
 
 SHARE = 0.9  # of the documented rate: clocks differ, and others may call too
 CONFLICT_WAIT = (0.05, 0.4)  # seconds; another write is a matter of one call's time
 BACKOFF = (0.5, 30.0)  # seconds; first and longest wait after a failure that names none
+MINUTE = 60.0 / SHARE  # seconds in which an address gets what it may get in one: mails need not travel evenly
 TICK = 0.001  # seconds; a shorter sleep may not move a clock at all
 THROTTLE_WAIT = 1.0  # seconds, doubled for each throttling in a row
 
@@ -31,6 +34,34 @@ class Bucket:
         self._next = turn + self.interval
         if turn > now:
             await self._clock.sleep(turn - now)
+
+
+class Targets:
+    """Mails to one address: at most ``limit`` a minute, with those of ``sent`` (ticks and address) counted."""
+
+    def __init__(self, limit: int, clock: Clock, sent: Iterable[tuple[float, str]] = ()) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._recent = deque((at, target.casefold()) for at, target in sent)
+        self._counts = Counter(target for _, target in self._recent)
+
+    async def turn(self, target: str) -> None:
+        """Wait until one more may be sent to it."""
+        key = target.casefold()
+        while self._forget(self._clock.ticks())[key] >= self._limit:
+            first = next(at for at, other in self._recent if other == key)
+            await self._clock.sleep(max(TICK, first + MINUTE - self._clock.ticks()))
+        self._recent.append((self._clock.ticks(), key))
+        self._counts[key] += 1
+
+    def _forget(self, now: float) -> Counter[str]:
+        """What was sent in the last minute, by target."""
+        while self._recent and self._recent[0][0] <= now - MINUTE:
+            _, target = self._recent.popleft()
+            self._counts[target] -= 1
+            if not self._counts[target]:
+                del self._counts[target]
+        return self._counts
 
 
 class Pause:
@@ -54,7 +85,7 @@ class Pause:
 
 
 class Allowance:
-    """The sends that the day of ``zone`` still allows: ``limit`` less those sent, or maybe sent, since its midnight.
+    """The sends that the day still allows: those of ``daily`` less those sent, or maybe sent, since it began.
 
     ``sent``: what the ledger counts for the day of ``now`` at start, ``ahead`` for later ones: a clock was or is wrong,
     and setting it right must not open those days anew. The server's own refusal always wins.
@@ -62,31 +93,43 @@ class Allowance:
 
     reason = "daily-sends"
 
-    def __init__(self, limit: int, zone: str, sent: int, clock: Clock, ahead: int = 0) -> None:
-        self.limit = limit
-        self._zone = zone
+    def __init__(self, daily: Daily, sent: int, clock: Clock, ahead: int = 0) -> None:
+        now = clock.now()
+        self.limit = daily.allowed(now)
+        self._daily = daily
         self._clock = clock
-        self._day = Day.of(clock.now(), zone)
+        self._day = daily.day(now)
         self._used = sent
         self._ahead = ahead
-        self._refused = False
+        self._refused = daily.refused(now)  # since when
+        self._told = False  # by a call of this run
         self._calls = 0  # under way
 
     def _roll(self) -> None:
         # Only forward: a clock set back must not open a day's sends a second time.
-        if (now := self._clock.now()) >= self._day.end:
-            self._day, self._used, self._refused = Day.of(now, self._zone), self._ahead + self._calls, False
+        now = self._clock.now()
+        if now >= self._day.end:
+            self._day, self._used, self._refused = self._daily.day(now), self._ahead + self._calls, None
+        elif self._refused is not None and now >= self._again(self._refused):
+            self._refused = None
+
+    def _again(self, refused: float) -> float:
+        """When to ask again: a refusal that was not after mails of ours is of a day that begins at another hour."""
+        spent = self._told and self._used > self._calls
+        return self._day.end if spent else min(self._day.end, refused + PROBE)
 
     @property
     def left(self) -> int:
         self._roll()
-        return 0 if self._refused else max(0, self.limit - self._used)
+        return 0 if self._refused is not None else max(0, self.limit - self._used)
 
     @property
     def until(self) -> float:
-        """When the next day begins, in seconds since the epoch."""
+        """When there will be more, in seconds since the epoch."""
         self._roll()
-        return self._day.end
+        if self._refused is None or self._used > self._calls:
+            return self._day.end
+        return self._again(self._refused)
 
     def spend(self) -> bool:
         """Use one send of today if there is one left."""
@@ -96,11 +139,11 @@ class Allowance:
         return True
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Around a call: one that is under way at midnight may arrive on either day, and counts for both."""
+    def under_way(self) -> Iterator[Day]:
+        """Around a call, with its day; under way at midnight it may arrive on either day, and counts for both."""
         self._calls += 1
         try:
-            yield
+            yield self._day
         finally:
             self._calls -= 1
 
@@ -108,10 +151,11 @@ class Allowance:
         """A send that surely did not happen costs nothing."""
         self._used = max(0, self._used - 1)
 
-    def refused(self, until: float | None = None) -> None:
-        """The server says that the day is used up, whatever was counted here: this one, or the one that ended then."""
+    def refused(self, day: Day | None = None) -> None:
+        """The server says that a day is used up, whatever was counted here: this one, or ``day``, if that is over."""
         self._roll()
-        self._refused |= until in (None, self._day.end)
+        if day in (None, self._day):
+            self._refused, self._told = self._clock.now(), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +181,20 @@ def _doubled(first: float, tries: int) -> float:
 
 
 class Pace:
-    """The pace of one directory: a bucket for each operation, one pause for all, the day's sends."""
+    """The pace of one directory: a bucket for each operation, one pause for all, mails by address, the day's sends."""
 
-    def __init__(self, calls_per_second: float, allowance: Allowance, clock: Clock) -> None:
+    def __init__(
+        self, calls_per_second: float, allowance: Allowance, clock: Clock, targets: Targets | None = None
+    ) -> None:
+        self._targets = targets
         self._buckets: Mapping[Kind, Bucket] = {kind: Bucket(calls_per_second * SHARE, clock) for kind in Kind}
         self.pause = Pause(clock)
         self.allowance = allowance
 
-    async def turn(self, kind: Kind) -> None:
-        """Wait until the next call of this kind may start."""
+    async def turn(self, kind: Kind, target: str | None = None) -> None:
+        """Wait until the next call of this kind may start; ``target``: whom a mail goes to."""
+        if target and self._targets:
+            await self._targets.turn(target)
         while True:
             await self.pause.passed()
             await self._buckets[kind].take()

@@ -11,11 +11,12 @@ import anyio.to_thread
 
 from importer.directory import Caller, Listed
 from importer.ledger.port import Change, Lease, LeaseLost
-from importer.model.clock import Clock, Day
+from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.submit.course import Course, Desk, Halted, Stop, Tally
+from importer.submit.daily import Daily, seen
 from importer.submit.lane import Lane, Places, Quota
-from importer.submit.pace import Allowance, Pace
+from importer.submit.pace import MINUTE, Allowance, Pace, Targets
 from importer.submit.reconcile import Listing, absent, settle
 from importer.submit.window import Window
 
@@ -35,6 +36,7 @@ class Limits:
     list_lag: float
     call_timeout: float
     give_up_after: float
+    sends_per_address_per_minute: int = 10
     reserve: int = 0  # of the day's sends, kept for people
     lease_ttl: float = 60.0
     lease_renewal: float = 10.0
@@ -121,12 +123,23 @@ async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, list
 
 
 async def _pace(course: Course, limits: Limits) -> Pace:
-    directory, today = course.lease.directory, Day.of(course.clock.now(), limits.day_zone)
+    directory = course.lease.directory
+    refusal = await course.desk.do(lambda ledger: seen(ledger, directory, limits.day_zone))
+    daily = Daily(limits.daily_sends, limits.day_zone, limits.reserve, refusal)
+    today = daily.day(course.clock.now())
     sent = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.start))
     ahead = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.end))
     waiting = replace(course.clock, sleep=course.nap)
-    daily = max(0, limits.daily_sends - limits.reserve)
-    return Pace(limits.calls_per_second, Allowance(daily, limits.day_zone, sent, course.clock, ahead), waiting)
+    allowance = Allowance(daily, sent, course.clock, ahead)
+    return Pace(limits.calls_per_second, allowance, waiting, await _targets(course, limits, waiting))
+
+
+async def _targets(course: Course, limits: Limits, clock: Clock) -> Targets:
+    """Whom mails went to in the last minute, by an earlier run too."""
+    directory, now = course.lease.directory, clock.now()
+    mailed = await course.desk.do(lambda ledger: ledger.mailed(directory, now - MINUTE))
+    sent = [(clock.ticks() - max(0.0, now - at), target) for at, target in mailed]
+    return Targets(limits.sends_per_address_per_minute, clock, sent)
 
 
 async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:

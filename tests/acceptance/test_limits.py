@@ -53,3 +53,18 @@ def test_no_call_is_refused_for_being_too_fast_or_at_once(shell, serve):
     result = shell.json("run", "contacts.csv", "--endpoint", server.banner["url"])
     assert all(set(codes) == {"ok"} for codes in result["calls"].values())
     assert result["timing"]["add_seconds"] >= 19 / 18
+
+
+def test_a_limit_that_was_met_is_learned_and_plan_says_where_it_comes_from(shell, serve):
+    server = serve("--max-contacts", 20, "--daily-sends", 3)
+    shell.contacts(8)
+    words = ("contacts.csv", "--endpoint", server.banner["url"], "--calls-per-second", 5)
+    assert shell.json("plan", *words)["daily_sends"]["limit_from"] == "setting"
+    shell.json("run", *words, code=3)
+    found = shell.json("plan", *words, code=3)
+    assert (found["daily_sends"]["limit"], found["daily_sends"]["limit_from"]) == (3, "refusal")
+    assert found["sends_left_today"] == 0
+    assert [day["send_email_verification"] for day in found["schedule"]] == [3, 2]
+    assert "as the directory refused more at" in shell("plan", *words).stdout
+    again = shell.json("run", *words, code=3)
+    assert "SendEmailVerificationForMessageContact" not in again["calls"], "it asked knowing the answer"

@@ -597,6 +597,18 @@ def test_an_attempt_that_comes_too_late_is_kept_as_an_observation(book):
     assert book.ledger.sends_since(book.directory, NOON) == 1
 
 
+def test_the_mails_of_the_last_minute_are_told_with_their_address(book):
+    book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"))
+    book.add_all()
+    anna, bob, carl = book.claim(Kind.SEND_EMAIL)
+    book.record(sent(anna, at=NOON + 10), doubtful(bob, at=NOON + 20), failed(carl, at=NOON + 30))
+    assert book.ledger.mailed(book.directory, NOON) == [
+        (NOON + 9, anna.values.email_address),
+        (NOON + 19, bob.values.email_address),
+    ], "a mail counts from the beginning of its call"
+    assert book.ledger.mailed(book.directory, NOON + 9) == [(NOON + 19, bob.values.email_address)]
+
+
 def test_a_run_that_lost_its_lease_leaves_its_attempts_and_nothing_else(book):
     book.stage(row(2, "anna"))
     book.add_all()

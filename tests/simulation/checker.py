@@ -84,6 +84,8 @@ def _limits(universe):
     refused = universe.refused
     if count := refused[SEND, "SendValidateCodeExceedsLimitForAccount"]:
         yield f"{count} mails were asked for beyond the day's limit"
+    if count := refused[SEND, "SendValidateCodeTooFrequent"]:
+        yield f"{count} mails were asked for beyond what an address gets in a minute"
     if (count := refused[ADD, "LimitExceeded.Contacts"]) and not universe.scenario.list_lag:
         yield f"{count} adds were asked for without a free place"
     calls = sum(universe.service.calls.values())

@@ -57,6 +57,7 @@ class Scenario:
     trouble: float  # of each call
     crash: float  # of each life
     stall: float  # of each life: stopped for longer than the lease, while another life begins
+    shared: bool  # all contacts have one address, as a team has
 
     @classmethod
     def of(cls, seed: int) -> "Scenario":
@@ -73,16 +74,20 @@ class Scenario:
             trouble=chance.choice((0.0, 0.05, 0.3)),
             crash=chance.choice((0.0, 0.5, 0.9)),
             stall=chance.choice((0.0, 0.0, 0.3)),
+            shared=chance.random() < 0.1,
         )
 
 
 @cache
-def sheet_of(contacts: int):
-    """A checked sheet with that many contacts, one duplicate row and one rejected row; shared, for it is frozen."""
+def sheet_of(contacts: int, *, shared: bool = False):
+    """A checked sheet with that many contacts, one duplicate row and one rejected row; one for all, as it is frozen.
+
+    ``shared``: all contacts have one address.
+    """
     rows = [
         (
             f"N{chr(97 + i // 26)}{chr(97 + i % 26)}",
-            f"n{i}@example.com",
+            "team@example.com" if shared else f"n{i}@example.com",
             "" if i % 2 else f"86-139{i:08}",
             "CEO",
             "FaultMessage;SecurityMessage",
@@ -258,7 +263,7 @@ class Life:
         """A run as the command makes it; its summary, or ``None`` when it ended otherwise."""
         universe = self.universe
         self.wake = asyncio.Event()
-        sheet, checked = sheet_of(universe.scenario.contacts)
+        sheet, checked = sheet_of(universe.scenario.contacts, shared=universe.scenario.shared)
         clock = Clock(now=universe.now, ticks=universe.ticks, sleep=self.sleep)
         settings, source, tally = universe.settings(), random.Random(universe.chance.random()), Tally()
         counted = Counted(self, tally)

@@ -33,6 +33,7 @@ from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
 from importer.settings import Settings
 from importer.submit.course import Counted, Tally
+from importer.submit.daily import Daily
 from importer.submit.pace import Allowance
 from importer.submit.submit import World
 
@@ -62,11 +63,12 @@ class Office:
     begin: str  # local time of the zone
     jump: Jump | None = None
     server_limit: int = DAILY
+    server_zone: str | None = None  # where its days roll over, if not in ``zone``
     faults: Faults = field(default_factory=Faults)
     offset: float = 0.0  # of the machine's clock
     slept: float = 0.0  # seconds that passed everywhere, and that the loop does not count
     noted: list[tuple[float, float]] = field(default_factory=list)  # (machine's time, true time) of each send
-    refused: int = 0
+    refusals: list[float] = field(default_factory=list)  # true time of each
     runs: int = 0
 
     def __post_init__(self):
@@ -75,7 +77,7 @@ class Office:
         limits = Limits(
             max_contacts=1000,
             daily_sends=self.server_limit,
-            day_zone=self.zone,
+            day_zone=self.server_zone or self.zone,
             calls_per_second=100,
             concurrent_writes=0,
         )
@@ -107,7 +109,8 @@ class Office:
         await asyncio.sleep(LATENCY)
         if action == SEND and reply.code == "ok":
             self.noted.append(note)
-        self.refused += reply.code == "SendValidateCodeExceedsLimitForAccount"
+        if reply.code == "SendValidateCodeExceedsLimitForAccount":
+            self.refusals.append(self.true())
         body = json.dumps(reply.body).encode()
         return classify(action, status=reply.status, headers=reply.headers, body=body, now=self.now())
 
@@ -155,8 +158,16 @@ class Office:
 
     # -- what came of it
 
+    @property
+    def refused(self):
+        return len(self.refusals)
+
     def day(self, at):
         return datetime.fromtimestamp(at, ZoneInfo(self.zone)).date()
+
+    def hour(self, at):
+        """Day and hour, as 23 08."""
+        return datetime.fromtimestamp(at, ZoneInfo(self.zone)).strftime("%d %H")
 
     def arrived(self):
         """Mails by the server's day."""
@@ -341,12 +352,43 @@ def test_a_refusal_whose_answer_comes_after_midnight_is_of_the_day_before():
     office = Office("Asia/Shanghai", "2026-11-23T23:59:59")
 
     async def story(office):
-        allowance = Allowance(DAILY, office.zone, 0, Clock(now=office.now, ticks=office.ticks))
-        until = allowance.until
-        await asyncio.sleep(2)
-        allowance.refused(until)
+        allowance = Allowance(Daily(DAILY, office.zone), 0, Clock(now=office.now, ticks=office.ticks))
+        with allowance.under_way() as day:
+            await asyncio.sleep(2)
+        allowance.refused(day)
         assert allowance.left == DAILY
-        allowance.refused(allowance.until)
+        allowance.refused(day=None)
         assert allowance.left == 0
 
     lived(office, story)
+
+
+@pytest.mark.parametrize("way", [waiting, hourly])
+def test_a_day_that_begins_at_another_hour_than_was_set_is_learned_from_its_refusals(way):
+    """The server's day begins at 8:00 of Shanghai: the first night it is asked every hour, from then on at 8:00."""
+    office = Office("Asia/Shanghai", "2026-11-22T12:00:00", server_zone="UTC")
+    complete(office, lived(office, way))
+    sent = sorted(mail.sent_at for mail in office.directory.mails.values())
+    begun, asked = ([office.hour(at) for at in times] for times in (sent[::DAILY], office.refusals))
+    print(way.__name__, begun, "refused:", Counter(asked))
+    assert begun == ["22 12", "23 08", "24 08"]
+    assert set(asked) <= {f"23 0{hour}" for hour in range(8)}, "what the first night taught was not used"
+    assert max(Counter(asked).values()) <= IN_FLIGHT, "asked more than once an hour"
+
+
+def test_a_refusal_is_believed_for_an_hour_by_the_next_run_and_then_tried_once():
+    """Somebody else used the day's mails up."""
+    office = Office("Asia/Shanghai", "2026-11-23T10:00:00", server_limit=5)
+
+    async def story(office):
+        first = await office.run()
+        seen = [office.refused]
+        for pause in (60.0, 0.9 * HOUR, 0.2 * HOUR):
+            await asyncio.sleep(pause)
+            again = await office.run()
+            assert again.deferred.until == first.deferred.until == "2026-11-24T00:00:00+08:00"
+            seen.append(office.refused)
+        return seen
+
+    first, soon, later, tried = lived(office, story)
+    assert 1 <= first == soon == later < tried <= first + IN_FLIGHT

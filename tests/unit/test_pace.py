@@ -6,7 +6,8 @@ import pytest
 
 from importer.model.clock import Clock, Day
 from importer.model.operation import Answer, Kind, Outcome
-from importer.submit.pace import Allowance, Backoff, Bucket, Pace, Pause
+from importer.submit.daily import Daily
+from importer.submit.pace import MINUTE, Allowance, Backoff, Bucket, Pace, Pause, Targets
 
 NOON = 1_795_000_000.0 - 1_795_000_000.0 % 86_400 + 4 * 3600  # noon in Shanghai
 
@@ -40,12 +41,24 @@ async def test_turns_are_spaced_by_the_rate_and_a_rest_is_not_saved_up():
 
 async def test_a_pause_holds_every_kind_of_call():
     hands = Hands()
-    pace = Pace(1000.0, Allowance(9, "UTC", 0, hands.clock), hands.clock)
+    pace = Pace(1000.0, Allowance(Daily(9, "UTC"), 0, hands.clock), hands.clock)
     pace.pause.extend(30)
     await pace.turn(Kind.SEND_EMAIL)
     assert hands.time - NOON >= 30
     await pace.turn(Kind.ADD)
     assert hands.time - NOON < 31
+
+
+async def test_an_address_gets_its_mails_of_a_minute_and_the_next_ones_wait_while_others_do_not():
+    hands = Hands()
+    targets = Targets(2, hands.clock, [(NOON - 30, "TEAM@example.com")])
+    await targets.turn("team@example.com")
+    await targets.turn("tom@example.com")
+    assert hands.time == NOON
+    await targets.turn("Team@example.com")
+    assert hands.time == NOON - 30 + MINUTE
+    await targets.turn("team@example.com")
+    assert hands.time == NOON + MINUTE
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one():
@@ -58,13 +71,13 @@ def test_a_shorter_pause_does_not_cut_a_longer_one():
 
 def test_the_pace_stays_at_nine_tenths_of_the_documented_rate():
     hands = Hands()
-    pace = Pace(20.0, Allowance(9, "UTC", 0, hands.clock), hands.clock)
+    pace = Pace(20.0, Allowance(Daily(9, "UTC"), 0, hands.clock), hands.clock)
     assert pace._buckets[Kind.ADD].interval == pytest.approx(1 / 18)
 
 
 def test_the_allowance_counts_what_was_sent_before_and_opens_at_midnight_of_its_zone():
     hands = Hands()
-    allowance = Allowance(3, "Asia/Shanghai", 2, hands.clock)
+    allowance = Allowance(Daily(3, "Asia/Shanghai"), 2, hands.clock)
     assert allowance.spend()
     assert not allowance.spend()
     assert allowance.until == Day.of(NOON, "Asia/Shanghai").end
@@ -76,7 +89,7 @@ def test_the_allowance_counts_what_was_sent_before_and_opens_at_midnight_of_its_
 
 def test_the_servers_refusal_wins_over_the_count_until_the_next_day():
     hands = Hands()
-    allowance = Allowance(100, "Asia/Shanghai", 0, hands.clock)
+    allowance = Allowance(Daily(100, "Asia/Shanghai"), 0, hands.clock)
     allowance.refused()
     assert allowance.left == 0
     allowance.give_back()
@@ -87,7 +100,7 @@ def test_the_servers_refusal_wins_over_the_count_until_the_next_day():
 
 def test_a_clock_set_back_does_not_open_a_day_twice():
     hands = Hands()
-    allowance = Allowance(2, "Asia/Shanghai", 0, hands.clock)
+    allowance = Allowance(Daily(2, "Asia/Shanghai"), 0, hands.clock)
     hands.time += 86_400
     assert allowance.spend()
     assert allowance.spend()
@@ -97,7 +110,7 @@ def test_a_clock_set_back_does_not_open_a_day_twice():
 
 def test_a_send_that_did_not_happen_costs_nothing():
     hands = Hands()
-    allowance = Allowance(1, "Asia/Shanghai", 0, hands.clock)
+    allowance = Allowance(Daily(1, "Asia/Shanghai"), 0, hands.clock)
     assert allowance.spend()
     allowance.give_back()
     assert allowance.spend()

@@ -8,13 +8,15 @@ import pytest
 
 from importer.directory import Listed
 from importer.ledger.port import KNOWN
+from importer.model.clock import Day
 from importer.stage.plan import forecast, nothing_known, taken
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
 
 
 def ahead(adds, sends, *, free=100, used=0, daily=10):
-    return forecast(adds, sends, free=free, used=used, daily_sends=daily, day_zone="Asia/Shanghai", now=NOW)
+    left, day = max(0, daily - used), Day.of(NOW, "Asia/Shanghai")
+    return forecast(adds, sends, free=free, left=left, daily_sends=daily, day=day, day_zone="Asia/Shanghai")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ SENDS = """
 select count(*) from attempts
 where directory = ? and started_at >= ? and started_at < ?
   and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+MAILED = """
+select a.started_at, c.email_address
+from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
+where a.directory = ? and a.started_at > ?
+  and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
+order by a.started_at"""
 EVER = 1 << 62  # later than any time
 REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily'"
 AGAIN = """
@@ -126,6 +132,10 @@ def deferrals(c: apsw.Connection, directory: int) -> list[Deferral]:
 def sends_since(c: apsw.Connection, directory: int, since: float, until: float | None) -> int:
     end = milliseconds(until) if until is not None else EVER
     return int(c.execute(SENDS, (directory, milliseconds(since), end)).get)
+
+
+def mailed(c: apsw.Connection, directory: int, since: float) -> list[tuple[float, str]]:
+    return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
 
 
 def refusal(c: apsw.Connection, directory: int) -> tuple[float, float | None] | None:

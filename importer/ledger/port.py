@@ -31,6 +31,9 @@ KNOWN = {
 }
 
 
+UNDER_WAY = 120.0  # seconds before a moment in which a call that is under way then has begun
+
+
 class LeaseHeld(ComeBack):
     """Another run holds the directory; the message says who, since when and until when."""
 
@@ -265,7 +268,10 @@ class Ledger(Protocol):
         """Operations in doubt, and pending adds whose contact's key is among ``keys``: operation, status, last code."""
 
     def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
-        """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``."""
+        """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``.
+
+        One whose call was under way at either moment counts, if it began at most `UNDER_WAY` before.
+        """
 
     def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
         """When and to which address each mail after ``since`` was, or may have been, sent; the oldest first."""

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 from books import added, ask, attempts, balanced, rows
 from conftest import wait_until
@@ -115,6 +116,7 @@ def _stop(process, ledger):
     """SIGSTOP, but not amid a commit: then nobody else could write to the ledger at all."""
     while True:
         process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: _stands_still(process.pid))
         with closing(sqlite3.connect(ledger, timeout=0.2, isolation_level=None)) as connection:
             try:
                 connection.execute("begin immediate")
@@ -124,3 +126,9 @@ def _stop(process, ledger):
                 continue
             connection.execute("rollback")
             return
+
+
+def _stands_still(pid):
+    """Whether every thread has stopped: the signal takes its time to reach them all."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)

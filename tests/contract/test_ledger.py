@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from functools import partial
 
 import pytest
 from ledgers import NOON, TTL, Book, added, attempt, doubtful, failed, names, row, sent, sheet
@@ -597,6 +598,15 @@ def test_an_attempt_that_comes_too_late_is_kept_as_an_observation(book):
     assert book.ledger.sends_since(book.directory, NOON) == 1
 
 
+def test_a_mail_under_way_at_midnight_counts_for_both_days(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    (send,) = book.claim(Kind.SEND_EMAIL)
+    book.record(sent(send, at=NOON + 10))  # its call began a second before
+    count = partial(book.ledger.sends_since, book.directory)
+    assert (count(NOON + 9.5), count(0.0, NOON + 9.5), count(NOON + 10), count(NOON + 10.5)) == (1, 1, 1, 0)
+
+
 def test_the_mails_of_the_last_minute_are_told_with_their_address(book):
     book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"))
     book.add_all()
@@ -709,7 +719,8 @@ def test_an_interrupted_send_may_have_gone_out_when_it_was_claimed(book):
     book.claim(Kind.SEND_EMAIL, now=NOON + 30)
     book.ledger.recover(book.lease, now=NOON + 50)
     assert book.ledger.sends_since(book.directory, NOON + 30) == 1
-    assert book.ledger.sends_since(book.directory, NOON + 31) == 0
+    assert book.ledger.sends_since(book.directory, NOON + 50) == 1, "nobody knows when its call ended"
+    assert book.ledger.sends_since(book.directory, NOON + 51) == 0
 
 
 def test_an_interrupted_retry_began_after_the_attempt_before_it(book):
@@ -764,8 +775,8 @@ def test_mails_that_went_out_or_may_have_are_counted(book, outcome, counts):
     assert book.ledger.sends_since(book.directory, 0) == 0, "an add sends no mail"
     (send,) = book.claim(Kind.SEND_EMAIL)
     book.record(Change(send.id, Status.IN_FLIGHT, Status.PENDING, attempt=attempt(send, outcome, "c", NOON + 20)))
-    assert book.ledger.sends_since(book.directory, NOON + 19) == counts
-    assert book.ledger.sends_since(book.directory, NOON + 19.001) == 0
+    assert book.ledger.sends_since(book.directory, NOON + 20) == counts
+    assert book.ledger.sends_since(book.directory, NOON + 20.001) == 0
     other = book.ledger.directory("other", "loopback")
     assert book.ledger.sends_since(other, 0) == 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import Deferral, Lease
+from importer.ledger.port import UNDER_WAY, Deferral, Lease
 from importer.ledger.sqlite.leases import fence, milliseconds, seconds
 from importer.model.contact import LIST_SEPARATOR, Contact
 from importer.model.operation import Kind, Operation, Status
@@ -55,7 +55,7 @@ RESUME = "delete from deferrals where directory = ? and kind = ?"
 DEFERRALS = "select kind, reason, until from deferrals where directory = ? order by kind"
 SENDS = """
 select count(*) from attempts
-where directory = ? and started_at >= ? and started_at < ?
+where directory = ?1 and started_at >= ?2 - ?4 and ended_at >= ?2 and started_at < ?3
   and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
 MAILED = """
 select a.started_at, c.email_address
@@ -131,7 +131,7 @@ def deferrals(c: apsw.Connection, directory: int) -> list[Deferral]:
 
 def sends_since(c: apsw.Connection, directory: int, since: float, until: float | None) -> int:
     end = milliseconds(until) if until is not None else EVER
-    return int(c.execute(SENDS, (directory, milliseconds(since), end)).get)
+    return int(c.execute(SENDS, (directory, milliseconds(since), end, milliseconds(UNDER_WAY))).get)
 
 
 def mailed(c: apsw.Connection, directory: int, since: float) -> list[tuple[float, str]]:

@@ -50,9 +50,20 @@ class LedgerFailed(FixLedger):
     exit_code = 4
 
 
+class LedgerAway(LedgerFailed):
+    """The store is out of reach, or gave up on the unit under way: doing it again in a while may work."""
+
+
+class NoLedger(FixLedger):
+    """There is no ledger where one was to be found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to act on a directory; every write carries it, and a stale ``token`` is refused."""
+    """The right to act on a directory; every write carries it, and a stale ``token`` is refused.
+
+    ``expires_at`` is by the clock of whoever was given the lease; by the store's clock where it was only looked at.
+    """
 
     directory: int
     owner: str
@@ -208,13 +219,17 @@ class Ledger(Protocol):
         """
 
     def acquire(self, directory: int, owner: str, *, now: float, ttl: float, dead: str | None = None) -> Lease:
-        """Take the lease when it is free, expired, or held by ``dead``; the token grows. Raises `LeaseHeld`."""
+        """Take the lease when it is free, expired, or held by ``dead``; the token grows. Raises `LeaseHeld`.
+
+        A store that several machines share goes by its own clock; ``now`` is the caller's, taken before the call, by
+        which the lease is safe until ``now + ttl``.
+        """
 
     def holder(self, directory: int) -> Lease | None:
         """The lease as it stands, expired or not; ``None`` when released."""
 
     def renew(self, lease: Lease, *, now: float, ttl: float) -> Lease:
-        """Push the expiry back. Raises `LeaseLost`."""
+        """Push the expiry back, by the clock that `acquire` goes by. Raises `LeaseLost`."""
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; one that was lost already is nobody's business."""

@@ -158,7 +158,7 @@ def _carried_out(ledger: Ledger, job: _Job) -> _Fate:
 def _copy(error: Exception) -> Exception:
     """An exception of its own for each caller: raising one adds to its traceback."""
     if isinstance(error, LedgerFailed):
-        own = LedgerFailed(error.message, hint=error.hint, code=error.code)
+        own = type(error)(error.message, hint=error.hint, code=error.code)
         own.__cause__ = error
         return own
     return error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from importer.ledger.port import Change, Lease, Ledger, Run, Staging
+from importer.ledger.postgres import PostgresLedger, open_postgres
 from importer.model.contact import fold
 from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
 
@@ -131,6 +132,38 @@ class Book:
             if n
         }
         return contacts, operations
+
+
+CLOCK = """
+create or replace function importer.now_ms() returns bigint language sql volatile
+    return nullif(current_setting('importer.now', true), '')::bigint"""
+EMPTY = """
+do $$ begin execute (
+    select 'truncate ' || string_agg('importer.' || relname, ', ') || ' restart identity'
+    from pg_class where relnamespace = 'importer'::regnamespace and relkind = 'r' and relname <> 'about');
+end $$"""
+
+
+class Dated(PostgresLedger):
+    """A ledger in PostgreSQL where it is the time that each verb is told, once `CLOCK` is in its database.
+
+    What the contract says of leases can then be held to any time; that it is the database's is held elsewhere.
+    """
+
+    @classmethod
+    def opened(cls, url):
+        return cls(open_postgres(url)._db)
+
+    def acquire(self, directory, owner, *, now, **others):
+        self._show(now)
+        return super().acquire(directory, owner, now=now, **others)
+
+    def renew(self, lease, *, now, **others):
+        self._show(now)
+        return super().renew(lease, now=now, **others)
+
+    def _show(self, now):
+        self._db._connection.execute("select set_config('importer.now', %s, false)", [str(round(now * 1000))])
 
 
 def pid_owner():

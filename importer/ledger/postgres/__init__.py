@@ -1,0 +1,186 @@
+"""The ledger in a PostgreSQL database, which many processes on many machines may share."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING
+
+from importer.ledger.address import redacted
+from importer.ledger.port import (
+    Change,
+    Deferral,
+    DirectoryStatus,
+    ExportRow,
+    Lease,
+    LedgerAway,
+    LedgerFailed,
+    Run,
+    Staged,
+    Staging,
+    Totals,
+)
+from importer.ledger.postgres import leases, recording, reporting, submitting
+from importer.ledger.postgres.database import Database
+from importer.ledger.postgres.opening import MIGRATIONS, address, opened
+from importer.model.errors import FixLedger
+from importer.model.operation import Kind, Operation, Status
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["PostgresLedger", "open_postgres"]
+
+
+def open_postgres(
+    url: str,
+    *,
+    create: bool = True,
+    migrations: Sequence[str] = MIGRATIONS,
+    patience: float = 0.0,
+    pause: Callable[[float], bool] | None = None,
+) -> "PostgresLedger":
+    """The ledger in the database at ``url``, made in a schema of its own if there is none.
+
+    An older version is brought to this one. A connection that is lost later is made again when it is next wanted, for
+    up to ``patience`` seconds; ``pause`` waits for seconds and says whether to give up. Raises `FixLedger` when the
+    database cannot be opened or what is there is not ours, `LedgerAway` when no server answers.
+    """
+    place, parts = redacted(url), address(url)
+    connect = partial(opened, parts, place, create=create, migrations=migrations)
+    try:
+        return PostgresLedger(Database(connect, place, patience=patience, pause=pause or Event().wait))
+    except LedgerAway:
+        raise
+    except LedgerFailed as error:
+        raise FixLedger(error.message, hint=error.hint, code=error.code) from error
+
+
+class PostgresLedger:
+    """A store of the ledger; `port.Ledger` says what each verb promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def close(self) -> None:
+        self._db.close()
+
+    def group(self) -> AbstractContextManager[None]:
+        return self._db.group()
+
+    # -- directories, leases, runs
+
+    def find(self, profile: str, endpoint: str) -> int | None:
+        with self._db.view() as c:
+            return leases.find(c, profile, endpoint)
+
+    def directory(self, profile: str, endpoint: str) -> int:
+        with self._db.unit() as c:
+            return leases.directory(c, profile, endpoint)
+
+    def acquire(self, directory: int, owner: str, *, now: float, ttl: float, dead: str | None = None) -> Lease:
+        with self._db.unit() as c:
+            return leases.acquire(c, directory, owner, now=now, ttl=ttl, dead=dead)
+
+    def holder(self, directory: int) -> Lease | None:
+        with self._db.view() as c:
+            return leases.holder(c, directory)
+
+    def renew(self, lease: Lease, *, now: float, ttl: float) -> Lease:
+        with self._db.unit() as c:
+            return leases.renew(c, lease, now=now, ttl=ttl)
+
+    def release(self, lease: Lease) -> None:
+        with self._db.unit() as c:
+            leases.release(c, lease)
+
+    def start_run(self, lease: Lease, run: Run) -> None:
+        with self._db.unit() as c:
+            leases.start_run(c, lease, run)
+
+    def finish_run(self, run: str, *, ended_at: float, exit_code: int, totals: str) -> None:
+        with self._db.unit() as c:
+            leases.finish_run(c, run, ended_at=ended_at, exit_code=exit_code, totals=totals)
+
+    # -- staging
+
+    def known(self, directory: int) -> "pl.DataFrame":
+        from importer.ledger.postgres.staging import known  # columns cost start-up time
+
+        with self._db.view() as c:
+            return known(c, directory)
+
+    def staged(self, directory: int, file: str) -> Staged | None:
+        with self._db.view() as c:
+            return reporting.staged(c, directory, file)
+
+    def stage(self, lease: Lease, run: str, staging: Staging, *, now: float) -> int:
+        from importer.ledger.postgres.staging import stage
+
+        with self._db.unit() as c:
+            return stage(c, lease, run, staging, now=now)
+
+    # -- submitting
+
+    def recover(self, lease: Lease, *, now: float) -> int:
+        with self._db.unit() as c:
+            return submitting.recover(c, lease, now=now)
+
+    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+        with self._db.unit() as c:
+            return submitting.claim(c, lease, kind, limit, now=now)
+
+    def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
+        with self._db.unit() as c:
+            applied = recording.record(c, lease, run, changes)
+        if applied is None:  # raised only now: the attempts are kept
+            with self._db.view() as c:
+                raise leases.lost(c, lease)
+        return applied
+
+    def defer(self, lease: Lease, kind: Kind, reason: str | None, until: float | None = None) -> None:
+        with self._db.unit() as c:
+            submitting.defer(c, lease, kind, reason, until)
+
+    def concurrency(self, directory: int) -> int | None:
+        with self._db.view() as c:
+            return submitting.concurrency(c, directory)
+
+    def remember(self, lease: Lease, concurrency: int) -> None:
+        with self._db.unit() as c:
+            submitting.remember(c, lease, concurrency)
+
+    def deferrals(self, directory: int) -> list[Deferral]:
+        with self._db.view() as c:
+            return submitting.deferrals(c, directory)
+
+    def unsettled(self, directory: int, keys: Sequence[str] = ()) -> list[tuple[Operation, Status, str | None]]:
+        with self._db.view() as c:
+            return submitting.unsettled(c, directory, keys)
+
+    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
+        with self._db.view() as c:
+            return submitting.sends_since(c, directory, since, until)
+
+    def refusal(self, directory: int) -> tuple[float, float | None] | None:
+        with self._db.view() as c:
+            return submitting.refusal(c, directory)
+
+    # -- reporting
+
+    def totals(self, directory: int, sheet: int | None = None) -> Totals:
+        with self._db.view() as c:
+            return reporting.totals(c, directory, sheet)
+
+    def status(self) -> list[DirectoryStatus]:
+        with self._db.view() as c:
+            return reporting.status(c)
+
+    def in_doubt(self, directory: int) -> list[ExportRow]:
+        with self._db.view() as c:
+            return reporting.in_doubt(c, directory)
+
+    def export(self, directory: int | None = None) -> Iterator[ExportRow]:
+        """All of one moment, read on a connection of its own: other verbs go on meanwhile."""
+        with self._db.aside() as c:
+            yield from reporting.export(c, directory)

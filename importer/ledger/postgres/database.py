@@ -1,0 +1,181 @@
+"""One PostgreSQL database: connected to, connected to again, and written in whole units."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+
+from importer.ledger.port import LedgerAway, LedgerFailed
+from importer.ledger.postgres.troubles import failure, trouble
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+BEGIN = "begin; select pg_current_xact_id()::text"  # by its number the fate of a unit can be learned later
+LOOK = "begin isolation level repeatable read read only"
+FATE = "select pg_xact_status(%s::xid8)"
+RETRY = 0.5  # seconds between attempts to connect again
+
+
+class Database:
+    """A connection and its units of work: a transaction each, or a savepoint each inside a group.
+
+    ``connect`` makes a connection, ready for use. One that was lost is made again when it is next wanted, for up to
+    ``patience`` seconds; ``pause`` waits for the seconds given and says whether waiting is over.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Connection], place: str, *, patience: float, pause: Callable[[float], bool]
+    ) -> None:
+        self.place = place
+        self._connect = connect
+        self._patience = patience
+        self._pause = pause
+        self._connection = connect()
+        self._grouped = False
+        self._failed: LedgerFailed | None = None
+        self._away_since: float | None = None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def unit(self) -> Iterator[Cursor]:
+        """Everything inside happens, or nothing; durable at the end, or at the end of the group."""
+        with self._savepoint() if self._grouped else self._transaction():
+            yield self._connection.cursor()
+
+    @contextmanager
+    def view(self) -> Iterator[Cursor]:
+        """Everything read inside is of one moment; in a group, each statement is."""
+        if not self._grouped:
+            self._ready()
+        try:
+            if not self._grouped:
+                self._connection.execute(LOOK)
+            yield self._connection.cursor()
+        except psycopg.Error as error:
+            self._tell(error)
+            raise
+        finally:
+            if not self._grouped:
+                self._undo("rollback")
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """One commit for all units inside; when the store fails in one of them, none of them happened."""
+        assert not self._grouped, "groups do not nest"
+        try:
+            with self._transaction():
+                self._grouped = True
+                yield
+                self._grouped = False
+                if self._failed is not None:
+                    raise self._failed
+        finally:
+            self._grouped, self._failed = False, None
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """A connection of its own, for reading at leisure what is there now."""
+        with self._connect() as connection:
+            try:
+                connection.execute(LOOK)
+                yield connection
+            except psycopg.Error as error:
+                self._tell(error)
+                raise
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._ready()
+        try:
+            started = self._connection.execute(BEGIN)
+            started.nextset()
+            (number,) = started.fetchone() or ("",)
+            yield
+        except BaseException as error:
+            self._undo("rollback")
+            self._tell(error)
+            raise
+        self._commit(number)
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        if self._failed is not None:
+            raise self._failed  # the transaction around it may be gone, whoever caught the error meanwhile
+        try:
+            self._connection.execute("savepoint verb")
+            yield
+            self._connection.execute("release verb")
+        except BaseException as error:
+            self._undo("rollback to verb; release verb")
+            self._tell(error)
+            raise
+
+    def _commit(self, number: str) -> None:
+        """A commit whose answer was lost may have been made or not: then the server is asked which."""
+        try:
+            self._connection.execute("commit")
+        except psycopg.Error as error:
+            if self._lost:
+                if self._committed(number):
+                    return
+                raise LedgerAway(f"{self.place}: the ledger failed: its server ended the connection") from error
+            self._undo("rollback")
+            self._tell(error)
+            raise
+        self._away_since = None
+
+    def _committed(self, number: str) -> bool:
+        while True:
+            self._ready()
+            try:
+                (fate,) = self._connection.execute(FATE, (number,)).fetchone() or (None,)
+            except psycopg.Error:
+                if not self._lost:
+                    raise
+                continue
+            if fate != "in progress":
+                return bool(fate == "committed")
+            self._pause(RETRY)
+
+    @property
+    def _lost(self) -> bool:
+        return self._connection.closed
+
+    def _ready(self) -> None:
+        """See to a connection. Raises `LedgerFailed` when there is none for too long."""
+        while self._lost:
+            now = time.monotonic()
+            self._away_since = self._away_since or now
+            try:
+                self._connection = self._connect()
+            except LedgerAway as error:
+                away = now - self._away_since
+                if away >= self._patience or self._pause(RETRY):
+                    raise LedgerFailed(f"{error.message}, for {away:.0f} s now", hint=error.hint) from error
+
+    def _undo(self, undo: str) -> None:
+        if not self._lost:
+            try:
+                self._connection.execute(undo)
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    self._connection.execute("rollback")
+
+    def _tell(self, error: BaseException) -> None:
+        """Raise an error of the store in plain words; it spoils the group around it, whose transaction may be gone."""
+        if isinstance(error, LedgerFailed):
+            told: LedgerFailed | None = error
+        else:
+            found = trouble(error, lost=self._lost)
+            told = failure(found, self.place) if found else None
+        if told is None:
+            return
+        if self._grouped:
+            self._failed = told
+        if told is not error:
+            raise told from error

@@ -1,0 +1,141 @@
+"""Operations on their way: recovered, claimed, put off."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from importer.ledger.port import Deferral, Lease
+from importer.ledger.postgres.database import Cursor
+from importer.ledger.postgres.leases import fence, lost, milliseconds, seconds
+from importer.model.contact import LIST_SEPARATOR, Contact
+from importer.model.operation import Kind, Operation, Status
+
+INTERRUPTED = "Interrupted"
+KINDS = {kind.value: kind for kind in Kind}
+
+FOUND_IN_FLIGHT = """
+insert into attempts (operation, directory, kind, started_at, ended_at, outcome, code, message)
+select id, directory, kind, claimed_at, %(now)s, 'doubt', %(code)s, %(message)s
+from operations where directory = %(directory)s and status = 'in_flight' order by id"""
+CONTACTS_IN_DOUBT = """
+update contacts set state = 'in_doubt', updated_at = %(now)s
+where id in (select contact from operations where directory = %(directory)s and status = 'in_flight')"""
+NOW_IN_DOUBT = """
+update operations
+set status = 'in_doubt', tries = tries + 1, doubts = doubts + 1, code = %(code)s, message = %(message)s,
+    request_id = null, updated_at = %(now)s
+where directory = %(directory)s and status = 'in_flight'"""
+
+COLUMNS = """
+o.id, o.kind, o.contact, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id,
+o.tries, o.doubts, o.status, o.code"""
+OPERATION = f"select {COLUMNS} from operations o join contacts c on c.id = o.contact"  # noqa: S608  of constants
+CLAIM = f"""
+with due as materialized (
+    select id from operations
+    where directory = %(directory)s and kind = %(kind)s and status = 'pending'
+      and (not_before is null or not_before <= %(now)s)
+    order by rank, id limit %(limit)s),
+taken as (
+    update operations o
+    set status = 'in_flight', claimed_at = %(now)s, not_before = null, reason = null, updated_at = %(now)s
+    from due where o.id = due.id and o.status = 'pending'
+    returning o.*)
+select {COLUMNS} from taken o join contacts c on c.id = o.contact order by o.rank, o.id"""  # noqa: S608  of constants
+IN_DOUBT = f"{OPERATION} where o.directory = %s and o.status = 'in_doubt' order by o.id"
+PENDING_ADDS = f"""
+{OPERATION}
+where c.directory = %s and c.key = any(%s) and o.kind = 'add' and o.status = 'pending'
+order by o.id"""
+
+DEFER = """
+insert into deferrals values (%s, %s, %s, %s)
+on conflict (directory, kind) do update set reason = excluded.reason, until = excluded.until"""
+RESUME = "delete from deferrals where directory = %s and kind = %s"
+DEFERRALS = 'select kind, reason, until from deferrals where directory = %s order by kind collate "C"'
+CONCURRENCY = "select concurrency from directories where id = %s"
+REMEMBER = "update directories set concurrency = %s where id = %s and lease_owner = %s and lease_token = %s returning 1"
+SENDS = """
+select count(*) from attempts
+where directory = %s and started_at >= %s and started_at < %s
+  and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+EVER = 1 << 62  # later than any time
+REFUSED = "select max(started_at) from attempts where directory = %s and outcome = 'daily'"
+AGAIN = """
+select min(started_at) from attempts
+where directory = %s and started_at > %s and kind = 'send_email_verification' and outcome = 'done'"""
+
+
+def recover(c: Cursor, lease: Lease, *, now: float) -> int:
+    fence(c, lease)
+    bindings = {
+        "directory": lease.directory,
+        "now": milliseconds(now),
+        "code": INTERRUPTED,
+        "message": "the program ended before the answer was written down",
+    }
+    for statement in (FOUND_IN_FLIGHT, CONTACTS_IN_DOUBT):
+        c.execute(statement, bindings)
+    return c.execute(NOW_IN_DOUBT, bindings).rowcount
+
+
+def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+    fence(c, lease)
+    bindings = {
+        "directory": lease.directory,
+        "kind": kind.value,
+        "now": milliseconds(now),
+        "limit": max(0, limit),
+    }
+    return [_operation(row) for row in c.execute(CLAIM, bindings)]
+
+
+def _operation(row: Sequence[Any]) -> Operation:
+    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts = row[:11]
+    values = Contact(name, email, phone, title, tuple(types.split(LIST_SEPARATOR)) if types else ())
+    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts)
+
+
+def unsettled(c: Cursor, directory: int, keys: Sequence[str]) -> list[tuple[Operation, Status, str | None]]:
+    rows = c.execute(IN_DOUBT, (directory,)).fetchall()
+    if keys:
+        rows += c.execute(PENDING_ADDS, (directory, list(keys))).fetchall()
+    return [(_operation(row), Status(row[11]), row[12]) for row in rows]
+
+
+def defer(c: Cursor, lease: Lease, kind: Kind, reason: str | None, until: float | None) -> None:
+    fence(c, lease)
+    if reason is None:
+        c.execute(RESUME, (lease.directory, kind.value))
+    else:
+        c.execute(DEFER, (lease.directory, kind.value, reason, None if until is None else milliseconds(until)))
+
+
+def concurrency(c: Cursor, directory: int) -> int | None:
+    row = c.execute(CONCURRENCY, (directory,)).fetchone()
+    return None if row is None else row[0]
+
+
+def remember(c: Cursor, lease: Lease, concurrency: int) -> None:
+    if c.execute(REMEMBER, (concurrency, lease.directory, lease.owner, lease.token)).fetchone() is None:
+        raise lost(c, lease)
+
+
+def deferrals(c: Cursor, directory: int) -> list[Deferral]:
+    return [
+        Deferral(Kind(kind), reason, None if until is None else seconds(until))
+        for kind, reason, until in c.execute(DEFERRALS, (directory,))
+    ]
+
+
+def sends_since(c: Cursor, directory: int, since: float, until: float | None) -> int:
+    end = milliseconds(until) if until is not None else EVER
+    (count,) = c.execute(SENDS, (directory, milliseconds(since), end)).fetchone() or (0,)
+    return int(count)
+
+
+def refusal(c: Cursor, directory: int) -> tuple[float, float | None] | None:
+    (refused,) = c.execute(REFUSED, (directory,)).fetchone() or (None,)
+    if refused is None:
+        return None
+    (again,) = c.execute(AGAIN, (directory, refused)).fetchone() or (None,)
+    return seconds(refused), None if again is None else seconds(again)

@@ -162,6 +162,10 @@ class PostgresLedger:
         with self._db.view() as c:
             return submitting.sends_since(c, directory, since, until)
 
+    def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
+        with self._db.view() as c:
+            return submitting.mailed(c, directory, since)
+
     def refusal(self, directory: int) -> tuple[float, float | None] | None:
         with self._db.view() as c:
             return submitting.refusal(c, directory)

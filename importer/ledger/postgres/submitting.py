@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from importer.ledger.port import Deferral, Lease
+from importer.ledger.port import UNDER_WAY, Deferral, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, lost, milliseconds, seconds
 from importer.model.contact import LIST_SEPARATOR, Contact
@@ -56,8 +56,15 @@ CONCURRENCY = "select concurrency from directories where id = %s"
 REMEMBER = "update directories set concurrency = %s where id = %s and lease_owner = %s and lease_token = %s returning 1"
 SENDS = """
 select count(*) from attempts
-where directory = %s and started_at >= %s and started_at < %s
+where directory = %(directory)s and started_at >= %(since)s::bigint - %(under_way)s::bigint
+  and ended_at >= %(since)s::bigint and started_at < %(until)s::bigint
   and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+MAILED = """
+select a.started_at, c.email_address
+from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
+where a.directory = %s and a.started_at > %s
+  and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
+order by a.started_at"""
 EVER = 1 << 62  # later than any time
 REFUSED = "select max(started_at) from attempts where directory = %s and outcome = 'daily'"
 AGAIN = """
@@ -128,9 +135,18 @@ def deferrals(c: Cursor, directory: int) -> list[Deferral]:
 
 
 def sends_since(c: Cursor, directory: int, since: float, until: float | None) -> int:
-    end = milliseconds(until) if until is not None else EVER
-    (count,) = c.execute(SENDS, (directory, milliseconds(since), end)).fetchone() or (0,)
+    bindings = {
+        "directory": directory,
+        "since": milliseconds(since),
+        "until": milliseconds(until) if until is not None else EVER,
+        "under_way": milliseconds(UNDER_WAY),
+    }
+    (count,) = c.execute(SENDS, bindings).fetchone() or (0,)
     return int(count)
+
+
+def mailed(c: Cursor, directory: int, since: float) -> list[tuple[float, str]]:
+    return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
 
 
 def refusal(c: Cursor, directory: int) -> tuple[float, float | None] | None:

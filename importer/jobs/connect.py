@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,9 @@ from importer.directory.endpoint import endpoint_url, identity
 from importer.directory.listing import listing
 from importer.emulator import Emulator, EmulatorError
 from importer.emulator import Limits as EmulatedLimits
-from importer.jobs.stores import ledger_path
-from importer.ledger.port import Lease, LeaseHeld, Ledger
+from importer.jobs import stores
+from importer.ledger.port import Lease, LeaseHeld, Ledger, LedgerFailed
 from importer.ledger.scribe import Scribe
-from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
 from importer.model.errors import FixCommand
 from importer.settings import Settings
@@ -29,6 +28,7 @@ from importer.submit.submit import Limits, World
 
 LOOKS = 5  # at one page of the listing, some 10 seconds, before it is given up
 LEASE_RENEWALS = 3  # within the margin
+RELEASE = 5.0  # seconds to wait until a lease is given back
 LEASE_LOOK = 1.0  # seconds between looks at a lease that another run holds
 EMULATED = (
     "max_contacts",
@@ -62,9 +62,9 @@ def limits(settings: Settings) -> Limits:
 
 @asynccontextmanager
 async def ledger(settings: Settings, *, create: bool = True) -> AsyncIterator[Scribe]:
-    """The ledger, in a thread of its own. Raises `FixLedger`."""
-    path = ledger_path(settings)
-    async with Scribe(lambda: open_sqlite(path, create=create)) as scribe:
+    """The ledger, in a thread of its own. Raises `FixLedger`; verbs wait while its database is out of reach."""
+    scribe = Scribe(lambda: stores.opened(settings, create=create, patience=settings.give_up_after, pause=scribe.pause))
+    async with scribe:
         yield scribe
 
 
@@ -124,8 +124,7 @@ async def emulator(settings: Settings, clock: Clock, served: Served) -> AsyncIte
 
 def beside(settings: Settings) -> Path:
     """Where a rehearsal's directory is kept: beside the ledger."""
-    path = ledger_path(settings)
-    return path.with_name(f"{path.name}.emulator")
+    return stores.beside(settings, "emulator")
 
 
 def world(caller: Caller, desk: Desk, settings: Settings, clock: Clock) -> World:
@@ -151,7 +150,7 @@ async def leased(desk: Desk, number: int, settings: Settings, clock: Clock) -> A
     try:
         yield lease
     finally:
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(RELEASE, shield=True), suppress(LedgerFailed):  # else it expires by itself
             await desk.do(lambda ledger: ledger.release(lease))
 
 

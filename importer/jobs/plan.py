@@ -16,8 +16,7 @@ from importer.jobs import connect
 from importer.jobs.check import places
 from importer.jobs.reading import options, read
 from importer.jobs.status import daily_told
-from importer.jobs.stores import ledger_path
-from importer.ledger.port import Ledger
+from importer.ledger.port import Ledger, NoLedger
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
 from importer.report.findings import Report, listed
@@ -143,8 +142,6 @@ async def _listed(settings: Settings, clock: Clock, *, offline: bool) -> Sequenc
 async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.DataFrame, int, Daily]:
     """The contacts that the ledger knows, the mails sent today, and the day; nothing where there is no ledger yet."""
     daily = Daily(settings.daily_sends, settings.day_zone, settings.reserve)
-    if not ledger_path(settings).exists():
-        return nothing_known(), 0, daily
 
     def ask(ledger: Ledger) -> tuple[pl.DataFrame, int, Daily]:
         number = ledger.find(settings.profile, place)
@@ -153,5 +150,8 @@ async def _ledger(settings: Settings, place: str, clock: Clock) -> tuple[pl.Data
         learned = replace(daily, refusal=seen(ledger, number, settings.day_zone))
         return ledger.known(number), ledger.sends_since(number, learned.day(clock.now()).start), learned
 
-    async with connect.ledger(settings, create=False) as scribe:
-        return await scribe.do(ask)
+    try:
+        async with connect.ledger(settings, create=False) as scribe:
+            return await scribe.do(ask)
+    except NoLedger:
+        return nothing_known(), 0, daily

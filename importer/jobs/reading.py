@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer import sheet as sheets
-from importer.jobs.stores import existing, ledger_path
-from importer.ledger.port import Staged
+from importer.jobs.stores import existing
+from importer.ledger.port import NoLedger, Staged
 from importer.model.errors import FixFile
 from importer.settings import Settings
 from importer.sheet import Sheet
@@ -92,11 +92,14 @@ def staged_already(file: str | Path, settings: Settings, place: str) -> str | No
     ``place``: what tells the directory apart. A file with rows that clashed with what was there is read again.
     """
     found = digest(file)
-    if found is None or not ledger_path(settings).exists():
+    if found is None:
         return None
-    with existing(settings) as ledger:
-        number = ledger.find(settings.profile, place)
-        staged = None if number is None else ledger.staged(number, str(file))
+    try:
+        with existing(settings) as ledger:
+            number = ledger.find(settings.profile, place)
+            staged = None if number is None else ledger.staged(number, str(file))
+    except NoLedger:
+        return None
     return found if holds(staged, found, settings) else None
 
 

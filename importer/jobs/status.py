@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from importer.jobs.stores import existing
+from importer.ledger.address import redacted
 from importer.ledger.port import DirectoryStatus, ExportRow, Ledger
 from importer.model.clock import iso
 from importer.report.export import values
@@ -44,7 +45,7 @@ def status(settings: Settings | None = None) -> Standing:
         directories = tuple(ledger.status())
         doubts = tuple(row for directory in directories for row in ledger.in_doubt(directory.id))
         seen = tuple(day_seen(ledger, directory.id, settings.day_zone) for directory in directories)
-        return Standing(settings.ledger, directories, settings.day_zone, seen, doubts)
+        return Standing(redacted(settings.ledger), directories, settings.day_zone, seen, doubts)
 
 
 def day_seen(ledger: Ledger, directory: int, zone: str) -> dict[str, Any] | None:

@@ -1,30 +1,55 @@
-"""The ledger as the settings name it."""
+"""The ledger as the settings name it: a file of this machine, or a PostgreSQL database that many machines share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from importer.ledger.address import SCHEMES, redacted, scheme
 from importer.ledger.port import Ledger
 from importer.ledger.sqlite import open_sqlite
-from importer.model.errors import FixCommand, FixLedger
+from importer.model.errors import FixCommand
 from importer.settings import Settings
 
 
-def ledger_path(settings: Settings) -> Path:
-    """Raises `FixCommand` when the ledger is not in a file."""
-    if "://" in settings.ledger:
-        raise FixCommand("this version keeps its ledger in a file", hint="give a path with --ledger")
-    return Path(settings.ledger)
+def opened(
+    settings: Settings, *, create: bool, patience: float = 0.0, pause: Callable[[float], bool] | None = None
+) -> Ledger:
+    """The ledger, made if there is none and it may be. Raises `FixLedger`, `NoLedger`, `FixCommand`.
+
+    ``patience``: seconds that a lost connection may last; ``pause`` waits meanwhile, and says whether to give up.
+    """
+    kind = scheme(settings.ledger)
+    if kind is None:
+        return open_sqlite(settings.ledger, create=create)
+    if kind not in SCHEMES:
+        raise FixCommand(
+            f"{redacted(settings.ledger)}: no ledger is kept there",
+            hint="give a path or postgresql://user@host/database with --ledger",
+        )
+    try:
+        from importer.ledger.postgres import open_postgres
+    except ImportError:
+        raise FixCommand(
+            "a ledger in PostgreSQL needs the package psycopg", hint="pip install 'importer[postgres]'"
+        ) from None
+    return open_postgres(settings.ledger, create=create, patience=patience, pause=pause)
 
 
 @contextmanager
 def existing(settings: Settings) -> Iterator[Ledger]:
-    """A ledger to look into. Raises `FixLedger` when there is none."""
-    path = ledger_path(settings)
-    if not path.exists():
-        raise FixLedger(f"there is no ledger {path}", hint="importer run FILE makes one; --ledger names another")
-    ledger = open_sqlite(path, create=False)
+    """A ledger to look into. Raises `NoLedger` when there is none."""
+    ledger = opened(settings, create=False)
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+def beside(settings: Settings, ending: str) -> Path:
+    """A file beside the ledger; in the working directory where that is in a database, whose name it then bears."""
+    if scheme(settings.ledger) is None:
+        path = Path(settings.ledger)
+        return path.parent / f"{path.name}.{ending}"
+    database = unquote(urlsplit(settings.ledger).path).strip("/").replace("/", "-")
+    return Path(f"{database or 'importer'}.{ending}")

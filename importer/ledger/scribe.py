@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
 
-from importer.ledger.port import Ledger, LedgerFailed
+from importer.ledger.port import Ledger, LedgerAway, LedgerFailed
 
 T = TypeVar("T")
 BATCH = 512  # verbs in one commit at most
@@ -53,6 +53,8 @@ class Scribe:
         self._batch = batch
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._open = False
+        self._leaving = Event()
+        self.away = False  # the ledger is out of reach: verbs wait
 
     async def __aenter__(self) -> Self:
         """Raises what opening raises."""
@@ -71,7 +73,8 @@ class Scribe:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Everything that was asked for is written first; nothing can be asked any more."""
+        """Everything that was asked for is written first, unless the ledger is away; nothing can be asked any more."""
+        self._leaving.set()
         self._leave()
         with anyio.CancelScope(shield=True):
             await self._ended
@@ -88,6 +91,11 @@ class Scribe:
         self._jobs.put(_Job(verb, result))
         return await result
 
+    def pause(self, seconds: float) -> bool:
+        """For the ledger's thread: wait until the ledger may be there again; whether to give up instead."""
+        self.away = True
+        return self._leaving.wait(seconds)
+
     def _leave(self) -> None:
         if self._open:
             self._open = False
@@ -103,7 +111,8 @@ class Scribe:
             return
         self._tell([_Fate(_Job(_nothing, started))])
         while jobs := self._next():
-            self._tell(written(ledger, jobs))
+            self._tell(persisted(ledger, jobs))
+            self.away = False
         closing = _Job(lambda ledger: ledger.close(), self._ended)
         self._tell([_carried_out(ledger, closing)])
 
@@ -136,6 +145,14 @@ class Scribe:
         except RuntimeError:
             if not self._loop.is_closed():
                 raise
+
+
+def persisted(ledger: Ledger, jobs: list[_Job]) -> list[_Fate]:
+    """As `written`, once more whenever the ledger was away: it waits for itself, and says when it gives up."""
+    while True:
+        fates = written(ledger, jobs)
+        if not any(isinstance(fate.error, LedgerAway) for fate in fates):
+            return fates
 
 
 def written(ledger: Ledger, jobs: list[_Job]) -> list[_Fate]:

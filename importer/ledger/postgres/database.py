@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from importer.ledger.port import LedgerAway, LedgerFailed
-from importer.ledger.postgres.troubles import failure, trouble
+from importer.ledger.postgres.troubles import GONE, failure, trouble
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -123,7 +123,7 @@ class Database:
             if self._lost:
                 if self._committed(number):
                     return
-                raise LedgerAway(f"{self.place}: the ledger failed: its server ended the connection") from error
+                raise self._away(failure(GONE, self.place)) from error
             self._undo("rollback")
             self._tell(error)
             raise
@@ -149,14 +149,23 @@ class Database:
     def _ready(self) -> None:
         """See to a connection. Raises `LedgerFailed` when there is none for too long."""
         while self._lost:
-            now = time.monotonic()
-            self._away_since = self._away_since or now
             try:
                 self._connection = self._connect()
             except LedgerAway as error:
-                away = now - self._away_since
-                if away >= self._patience or self._pause(RETRY):
-                    raise LedgerFailed(f"{error.message}, for {away:.0f} s now", hint=error.hint) from error
+                told = self._away(error)
+                if not isinstance(told, LedgerAway) or self._pause(RETRY):
+                    raise LedgerFailed(told.message, hint=told.hint) from error
+
+    def _away(self, error: LedgerFailed) -> LedgerFailed:
+        """``error``, which is final once patience is at its end; a commit begins it anew."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        away = now - self._away_since
+        if away < self._patience:
+            return error
+        what = f"{error.message}, for {away:.0f} s now" if self._patience else error.message
+        return LedgerFailed(what, hint=error.hint)
 
     def _undo(self, undo: str) -> None:
         if not self._lost:
@@ -168,14 +177,17 @@ class Database:
 
     def _tell(self, error: BaseException) -> None:
         """Raise an error of the store in plain words; it spoils the group around it, whose transaction may be gone."""
-        if isinstance(error, LedgerFailed):
-            told: LedgerFailed | None = error
-        else:
-            found = trouble(error, lost=self._lost)
-            told = failure(found, self.place) if found else None
+        told = error if isinstance(error, LedgerFailed) else self._told(error)
         if told is None:
             return
         if self._grouped:
             self._failed = told
         if told is not error:
             raise told from error
+
+    def _told(self, error: BaseException) -> LedgerFailed | None:
+        found = trouble(error, lost=self._lost)
+        if found is None:
+            return None
+        told = failure(found, self.place)
+        return self._away(told) if found.passes else told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from importer.ledger.port import LedgerFailed
+from importer.ledger.port import LedgerFailed, NoLedger
 from importer.ledger.sqlite.recording import DESK
 from importer.model.errors import FixLedger
 
@@ -201,7 +201,7 @@ def _find(path: Path, *, create: bool) -> None:
 
 def _allowed(path: Path) -> None:
     if not path.exists():
-        raise FixLedger(f"there is no ledger at {path}", hint="name one with --ledger; `importer run` makes one")
+        raise NoLedger(f"there is no ledger at {path}", hint="importer run FILE makes one; --ledger names another")
     if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
         raise FixLedger(
             f"{path}: the ledger cannot be written", hint="give this user the right to write to it and to its folder"

@@ -41,7 +41,7 @@ def people(count: int) -> pl.DataFrame:
             "title": "TechnicalDirector",
             "message_types": "FaultMessage;AccountExpenses",
         }
-    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("state", "cells", "findings"))
+    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("state", "was", "cells", "findings"))
 
 
 def staging(rows: pl.DataFrame, digest: str = "d") -> Staging:

@@ -4,13 +4,15 @@ Verbs are synchronous and belong to one thread (`scribe.Scribe` gives them to as
 work: it happens whole or not at all. Times are seconds since the epoch, UTC.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from importer.model.contact import Contact, fold
 from importer.model.errors import ComeBack, FixLedger, ImporterError
-from importer.model.operation import Attempt, Kind, Operation, State, Status
+from importer.model.operation import Attempt, Kind, Operation, State, Status, Wanted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,10 +30,29 @@ KNOWN = {
     "contact_id": "String",
     "file": "String",
     "line": "Int64",
+    "missing_since": "Float64",  # of the first sync in which no file asked for it any more; null: one does
+    "stranger": "Int64",  # 1: met in the directory, and neither added nor asked for by a file
 }
 
 
+DELETING = "Deleting"  # the code of a delete that waits because the directory is carrying it out: it is not claimed
 UNDER_WAY = 120.0  # seconds before a moment in which a call that is under way then has begun
+
+
+def told(wanted: Wanted) -> str | None:
+    """What an update changes, as JSON; a name brings the key with it."""
+    if not wanted:
+        return None
+    pairs = {name: list(pair) for name, pair in wanted.items()}
+    if "name" in wanted:
+        pairs["key"] = [name and fold(name) for name in wanted["name"]]
+    return json.dumps(pairs, ensure_ascii=False)
+
+
+def changes(text: str | None) -> Wanted:
+    """The same read back."""
+    found = json.loads(text) if text else {}
+    return {name: (old, new) for name, (old, new) in found.items() if name != "key"}
 
 
 class LeaseHeld(ComeBack):
@@ -88,7 +109,7 @@ class Staging:
     """What a file asks for, ready to be written down; three frames that together hold each row of the sheet once.
 
     ``contacts``: line, key, name, email_address, phone_number (null: none), title, message_types, state of the ledger's
-    contact or null, cells, findings: the accepted rows.
+    contact or null, was (the key under which the ledger holds it, null: its own), cells, findings: the accepted rows.
     ``rejected``: line, cells, findings. ``duplicates``: line, key, cells, findings.
     ``cells`` is the row as written, a JSON object by header, null where the contact's values say the same;
     ``findings`` a JSON list of findings, null where there are none.
@@ -103,6 +124,8 @@ class Staging:
     rejected: "pl.DataFrame"
     duplicates: "pl.DataFrame"
     headers: Mapping[str, str] = field(default_factory=dict)  # field → its header, where it is not the API's name
+    modified: float | None = None  # when the file was last written, at a sync; none: as it was
+    synced: int | None = None  # rows of the last sync whose file was trusted; none: as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,43 @@ class Staged:
     digest: str
     options: str
     clashes: int
+    modified: float | None = None  # as in `Staging`, of its last sync
+    synced: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation to plan for the contact that the ledger holds under ``key``, in the order of ``line``.
+
+    ``wanted``: what an update changes. Without a ``kind`` the directory shows it already, and only the ledger learns.
+    """
+
+    key: str
+    kind: Kind | None
+    wanted: Wanted = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A contact of the directory that the ledger neither added nor adopted."""
+
+    values: Contact
+    contact_id: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a look at file and directory showed of the ledger's contacts.
+
+    ``states``: those, by number, that stand otherwise than the ledger says. ``strangers``: to be kept in mind, where
+    the ledger holds nobody of their name who is there. ``missing``: keys of those that no file asks for any more.
+    """
+
+    states: Mapping[int, State] = field(default_factory=dict)
+    strangers: Sequence[Stranger] = ()
+    missing: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +182,7 @@ class Change:
     ``state`` is the contact's new state (``None``: as it was); ``then`` plans a further operation for the contact.
     ``code``, ``message`` and ``request_id`` are those of the attempt, or of the look that settled it. ``at`` is when it
     was decided, in seconds; without it the attempt's end counts, and without an attempt no time is touched.
+    Once an update is done its contact has the wanted values; once a contact is deleted nothing waits for it any more.
     """
 
     operation: int
@@ -254,10 +315,28 @@ class Ledger(Protocol):
         number of the staged file.
         """
 
+    # -- keeping in step
+
+    def observe(self, lease: Lease, observed: Observed, *, now: float) -> None:
+        """Write down what a look showed. Who is missing anew is missing since ``now``; who is not, is not any more."""
+
+    def intend(self, lease: Lease, sheet: int | None, steps: Sequence[Step], *, now: float) -> None:
+        """Plan ``steps`` for the rows of ``sheet``, in place of the updates and deletes that wait so far.
+
+        What is under way, in doubt or being deleted goes on; a send that waits already is not planned twice.
+        """
+
+    def added(self, directory: int, run: str) -> list[tuple[int, bool]] | None:
+        """Contacts that a run added (not adopted) and that were not deleted since: number, whether it was updated
+        since. ``None``: the directory had no such run."""
+
     # -- submitting
 
     def recover(self, lease: Lease, *, now: float) -> int:
-        """What is found in flight is in doubt, its unfinished attempt written down; how many there were."""
+        """What is found in flight is in doubt, its unfinished attempt written down; how many there were.
+
+        So is the contact, but for an update or a delete: it stands as it stood until the look that settles it.
+        """
 
     def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
         """Up to ``limit`` pending operations that are due, in the order of the file, now in flight."""
@@ -280,7 +359,8 @@ class Ledger(Protocol):
         """Write down how many writes at once the directory bears."""
 
     def unsettled(self, directory: int, keys: Sequence[str] = ()) -> list[tuple[Operation, Status, str | None]]:
-        """Operations in doubt, and pending adds whose contact's key is among ``keys``: operation, status, last code."""
+        """What a look may settle: operations in doubt, deletes that the directory still carries out (`DELETING`), and
+        pending adds whose contact's key is among ``keys``: operation, status, last code."""
 
     def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
         """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``.

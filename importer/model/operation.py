@@ -1,6 +1,7 @@
 """An operation: one thing to do to one contact, its attempts on the wire, and what each of them meant."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from importer.model.contact import Contact
@@ -81,11 +82,15 @@ class Answer:
     body: dict[str, object] | None = None
 
 
+Wanted = Mapping[str, tuple[str | None, str | None]]  # field → what it was, what it shall be; types parted by ``;``
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """An operation as claimed from the ledger, with what a call needs.
 
     ``tries`` counts the attempts of earlier claims; ``doubts`` those of them whose outcome was never learned.
+    ``wanted`` is what an update changes.
     """
 
     id: int
@@ -95,6 +100,7 @@ class Operation:
     contact_id: str | None
     tries: int = 0
     doubts: int = 0
+    wanted: Wanted = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

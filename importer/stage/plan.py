@@ -97,6 +97,7 @@ def plan(
     deduped = dedupe(checked, on_clash=on_clash, taken=taken(known, listed, sheet.file))
     states = known.select("key", "state")
     contacts = deduped.contacts.join(states, on="key", how="left", maintain_order="left")
+    contacts = contacts.with_columns(was=pl.lit(None, pl.String))
     contacts = contacts.sort("priority", descending=True, maintain_order=True)  # scarce sends go to these first
     listing = listed_frame(listed).unique("key", keep="first")
     statuses = {one.contact_id: one.status for one in listed}

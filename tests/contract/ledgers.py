@@ -12,7 +12,7 @@ from importer.model.operation import Attempt, Kind, Operation, Outcome, State, S
 
 NOON = 1_700_000_000.0
 TTL = 60.0
-TEXT = ("key", "name", "email_address", "phone_number", "title", "message_types", "state", "cells", "findings")
+TEXT = ("key", "name", "email_address", "phone_number", "title", "message_types", "state", "was", "cells", "findings")
 CONTACTS = {"line": pl.UInt32} | dict.fromkeys(TEXT, pl.String)
 REJECTED = {"line": pl.UInt32, "cells": pl.String, "findings": pl.String}
 DUPLICATES = {"line": pl.UInt32, "key": pl.String, "cells": pl.String, "findings": pl.String}

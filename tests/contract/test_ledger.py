@@ -2,15 +2,30 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+import polars as pl
 import psycopg
 import pytest
 from ledgers import CLOCK, EMPTY, NOON, TTL, Book, Dated, added, attempt, doubtful, failed, names, row, sent, sheet
 
-from importer.ledger.port import KNOWN, Change, Deferral, Lease, LeaseHeld, LeaseLost, Run
+from importer.ledger.port import (
+    DELETING,
+    KNOWN,
+    Change,
+    Deferral,
+    Lease,
+    LeaseHeld,
+    LeaseLost,
+    Observed,
+    Run,
+    Step,
+    Stranger,
+)
 from importer.ledger.sqlite import open_sqlite
+from importer.model.contact import Contact
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind, Outcome, State, Status
 
@@ -258,6 +273,8 @@ def test_known_contacts_come_with_every_column_of_the_port(book):
         "contact_id": None,
         "file": "a.csv",
         "line": 2,
+        "missing_since": None,
+        "stranger": 0,
     }
 
 
@@ -815,6 +832,218 @@ def test_unsettled_are_the_doubts_and_the_pending_adds_of_the_names_asked_for(bo
         ("carl", Kind.ADD, Status.PENDING),
     ]
     assert [o.values.name for o, _, _ in book.ledger.unsettled(book.directory)] == ["Anna"]
+
+
+# -- keeping in step
+
+
+def update(key, kind=Kind.UPDATE, line=2, **wanted):
+    return Step(key, kind, wanted, line)
+
+
+def changed(operation, **others):
+    """An update or delete that worked."""
+    tried = attempt(operation)
+    return replace(Change(operation.id, Status.IN_FLIGHT, Status.DONE, attempt=tried), **others)
+
+
+def intend(book, *steps, sheet=1, now=NOON + 30):
+    book.ledger.intend(book.lease, sheet, steps, now=now)
+
+
+def known(book, name):
+    return book.ledger.known(book.directory).row(by_predicate=pl.col("name") == name, named=True)
+
+
+def test_a_done_update_gives_its_contact_the_wanted_values_and_the_key_of_a_new_name(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+    book.add_all()
+    wanted = {"name": ("anna", "Änne"), "title": ("Other", "CEO"), "message_types": ("A;B", "FaultMessage")}
+    intend(book, update("anna", **wanted), update("bob", line=3, email_address=("bob@example.com", "b@example.com")))
+    anna, bob = book.claim(Kind.UPDATE)
+    assert (anna.wanted, bob.wanted) == (wanted, {"email_address": ("bob@example.com", "b@example.com")})
+    assert anna.values.name == "anna", "as it was until then"
+    number = known(book, "anna")["contact"]
+    book.record(changed(anna), changed(bob, state=State.ADDED, then=Kind.SEND_EMAIL))
+    held = known(book, "Änne")
+    assert (held["contact"], held["key"], held["title"], held["message_types"]) == (
+        number,
+        "änne",
+        "CEO",
+        "FaultMessage",
+    )
+    assert (held["email_address"], held["phone_number"]) == ("anna@example.com", "86-13900001234"), "not asked for"
+    assert known(book, "bob")["email_address"] == "b@example.com"
+    sends = book.claim(Kind.SEND_EMAIL)
+    assert {send.values.email_address for send in sends} == {"anna@example.com", "b@example.com"}
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.IN_DOUBT, Status.PENDING])
+def test_an_update_that_is_not_done_changes_no_contact(book, status):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    intend(book, update("anna", title=("Other", "CEO")))
+    (operation,) = book.claim(Kind.UPDATE)
+    book.record(Change(operation.id, Status.IN_FLIGHT, status, attempt=attempt(operation, Outcome.ROW, "c")))
+    assert known(book, "anna")["title"] == "Other"
+    assert book.states() == {"anna": "added"}
+
+
+def test_a_row_may_be_for_a_contact_that_the_ledger_holds_under_another_key(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    number = known(book, "anna")["contact"]
+    book.stage(row(2, "hanna", was="anna"), digest="d2")
+    assert known(book, "anna")["contact"] == number, "the name is taken when the update is done"
+    assert book.states() == {"anna": "added"}
+    assert known(book, "anna")["line"] == 2
+    assert book.counts(sheet=1)[0] == {"added": 1}
+
+
+def test_what_is_intended_takes_the_place_of_the_updates_and_deletes_that_wait(book):
+    book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"), row(5, "dora"))
+    book.add_all()
+    book.claim(Kind.SEND_EMAIL)
+    intend(book, update("anna", title=("Other", "CEO")), Step("bob", Kind.DELETE), update("carl", title=("a", "b")))
+    (tried,) = book.claim(Kind.DELETE)
+    book.record(Change(tried.id, Status.IN_FLIGHT, Status.PENDING, attempt=attempt(tried, Outcome.THROTTLE, "t")))
+    intend(book, update("anna", title=("Other", "Other")), Step("dora", Kind.DELETE))
+    assert [(one.values.name, one.wanted) for one in book.claim(Kind.UPDATE)] == [
+        ("anna", {"title": ("Other", "Other")})
+    ]
+    assert [one.values.name for one in book.claim(Kind.DELETE)] == ["dora"]
+    _, operations = book.counts()
+    assert operations["delete", "failed"] == 1, "what was tried is kept, and withdrawn"
+    assert ("update", "failed") not in operations
+
+
+def test_what_is_under_way_in_doubt_or_being_deleted_is_not_planned_twice_and_goes_on(book):
+    book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"))
+    book.add_all()
+    everyone = [Step(name, Kind.DELETE, {}, line) for line, name in enumerate(("anna", "bob", "carl"), 2)]
+    intend(book, *everyone)
+    anna, bob, carl = book.claim(Kind.DELETE)
+    book.record(
+        doubtful(anna),
+        Change(bob.id, Status.IN_FLIGHT, Status.PENDING, attempt=attempt(bob), code=DELETING, reason="deleting"),
+    )
+    intend(book, *everyone)
+    intend(book)
+    assert book.claim(Kind.DELETE) == []
+    found = book.ledger.unsettled(book.directory)
+    assert [(operation.id, status, code) for operation, status, code in found] == [
+        (anna.id, Status.IN_DOUBT, "ReadTimeout"),
+        (bob.id, Status.PENDING, DELETING),
+    ]
+    assert book.record(changed(carl, state=State.DELETED)) == [True]
+
+
+def test_a_contact_that_was_deleted_has_nothing_waiting_any_more(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+    book.add_all()
+    intend(book, Step("anna", Kind.DELETE))
+    (delete,) = book.claim(Kind.DELETE)
+    book.record(changed(delete, state=State.DELETED))
+    assert book.states() == {"anna": "deleted", "bob": "added"}
+    assert [send.values.name for send in book.claim(Kind.SEND_EMAIL)] == ["bob"]
+    _, operations = book.counts()
+    assert operations["send_email_verification", "failed"] == 1
+
+
+def test_a_send_is_intended_once(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    intend(book, Step("anna", Kind.SEND_EMAIL))
+    assert len(book.claim(Kind.SEND_EMAIL)) == 1
+    intend(book, Step("anna", Kind.SEND_EMAIL))
+    assert book.claim(Kind.SEND_EMAIL) == []
+
+
+def test_what_the_directory_shows_already_is_learned_without_an_operation(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    intend(book, Step("anna", None, {"title": ("Other", "CEO")}))
+    assert known(book, "anna")["title"] == "CEO"
+    assert book.claim(Kind.UPDATE) == []
+
+
+def test_an_update_found_in_flight_is_in_doubt_and_its_contact_stands_as_it_stood(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    intend(book, update("anna", title=("Other", "CEO")))
+    book.claim(Kind.UPDATE)
+    assert book.ledger.recover(book.lease, now=NOON + 60) == 1
+    ((operation, status, _),) = book.ledger.unsettled(book.directory)
+    assert (operation.kind, status, book.states()) == (Kind.UPDATE, Status.IN_DOUBT, {"anna": "added"})
+
+
+def test_who_is_missing_is_so_since_the_first_time_and_until_it_is_there_again(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+
+    def since(now, *missing):
+        book.ledger.observe(book.lease, Observed(missing=missing), now=now)
+        return dict(book.ledger.known(book.directory).select("key", "missing_since").iter_rows())
+
+    assert since(NOON, "anna") == {"anna": NOON, "bob": None}
+    assert since(NOON + 5, "anna", "bob") == {"anna": NOON, "bob": NOON + 5}
+    assert since(NOON + 9, "bob") == {"anna": None, "bob": NOON + 5}
+    assert since(NOON + 12, "anna") == {"anna": NOON + 12, "bob": None}
+
+
+def test_a_look_corrects_where_contacts_stand(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+    book.add_all()
+    book.ledger.observe(book.lease, Observed(states={known(book, "anna")["contact"]: State.DELETED}), now=NOON)
+    assert book.states() == {"anna": "deleted", "bob": "added"}
+    assert book.counts()[0] == {"deleted": 1, "added": 1}
+
+
+def test_a_stranger_is_kept_in_mind_until_a_file_asks_for_it(book):
+    values = Contact("Eve", "eve@example.com", None, "CEO", ("FaultMessage",))
+    book.ledger.observe(book.lease, Observed(strangers=[Stranger(values, "c-9", State.VERIFIED)]), now=NOON)
+    held = known(book, "Eve")
+    assert (held["stranger"], held["contact_id"], held["state"], held["key"]) == (1, "c-9", "verified", "eve")
+    assert book.counts() == ({"verified": 1}, {})
+    book.stage(row(2, "Eve"))
+    assert (known(book, "Eve")["stranger"], book.claim()) == (0, [])
+
+
+def test_a_stranger_takes_the_place_of_one_of_its_name_that_is_gone(book):
+    book.stage(row(2, "eve"))
+    book.record(failed(*book.claim()))
+    values = Contact("Eve", "new@example.com", None, "CEO", ("FaultMessage",))
+    book.ledger.observe(book.lease, Observed(strangers=[Stranger(values, "c-9", State.ADDED)]), now=NOON)
+    assert (known(book, "Eve")["email_address"], book.counts()[0]) == ("new@example.com", {"added": 1})
+
+
+def test_what_a_run_added_is_told_with_what_was_updated_since(book):
+    book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"), row(5, "dora"))
+    anna, bob, carl, dora = book.claim()
+    book.record(added(anna), added(bob), added(carl), replace(added(dora), attempt=None, adopted=True))
+    intend(book, update("bob", title=("Other", "CEO")), Step("carl", Kind.DELETE))
+    book.record(changed(*book.claim(Kind.UPDATE)), changed(*book.claim(Kind.DELETE), state=State.DELETED))
+    assert book.ledger.added(book.directory, "run-1") == [(anna.contact, False), (bob.contact, True)]
+    assert book.ledger.added(book.directory, "run-2") is None
+
+
+def test_an_add_that_a_crash_left_in_doubt_belongs_to_the_run_that_made_it(book):
+    book.stage(row(2, "anna"))
+    (anna,) = book.claim()
+    book.lease = book.ledger.acquire(book.directory, "b", now=NOON + 2 * TTL, ttl=TTL)
+    book.ledger.start_run(book.lease, Run("run-2", book.directory, "run", "contacts.csv", "d1", NOON + 2 * TTL))
+    book.ledger.recover(book.lease, now=NOON + 2 * TTL)
+    book.run = "run-2"
+    book.record(replace(added(anna), leaves=Status.IN_DOUBT, attempt=None, at=NOON + 2 * TTL))
+    assert book.ledger.added(book.directory, "run-1") == [(anna.contact, False)]
+    assert book.ledger.added(book.directory, "run-2") == []
+
+
+def test_a_file_keeps_what_its_last_sync_knew_of_it(book):
+    staging = replace(sheet(row(2, "anna")), modified=NOON - 5, synced=7)
+    book.ledger.stage(book.lease, book.run, staging, now=NOON)
+    book.stage(row(2, "anna"), digest="d2")
+    staged = book.ledger.staged(book.directory, "contacts.csv")
+    assert (staged.digest, staged.modified, staged.synced) == ("d2", NOON - 5, 7)
 
 
 # -- totals, status, export

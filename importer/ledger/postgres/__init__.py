@@ -15,12 +15,14 @@ from importer.ledger.port import (
     Lease,
     LedgerAway,
     LedgerFailed,
+    Observed,
     Run,
     Staged,
     Staging,
+    Step,
     Totals,
 )
-from importer.ledger.postgres import leases, recording, reporting, submitting
+from importer.ledger.postgres import leases, recording, reporting, submitting, syncing
 from importer.ledger.postgres.database import Database
 from importer.ledger.postgres.opening import MIGRATIONS, address, opened
 from importer.model.errors import FixLedger
@@ -119,6 +121,20 @@ class PostgresLedger:
 
         with self._db.unit() as c:
             return stage(c, lease, run, staging, now=now)
+
+    # -- keeping in step
+
+    def observe(self, lease: Lease, observed: Observed, *, now: float) -> None:
+        with self._db.unit() as c:
+            syncing.observe(c, lease, observed, now=now)
+
+    def intend(self, lease: Lease, sheet: int | None, steps: Sequence[Step], *, now: float) -> None:
+        with self._db.unit() as c:
+            syncing.intend(c, lease, sheet, steps, now=now)
+
+    def added(self, directory: int, run: str) -> list[tuple[int, bool]] | None:
+        with self._db.view() as c:
+            return syncing.added(c, directory, run)
 
     # -- submitting
 

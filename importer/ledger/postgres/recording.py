@@ -7,7 +7,7 @@ from typing import Any
 from importer.ledger.port import Change, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import holds, milliseconds
-from importer.model.operation import Attempt, Outcome
+from importer.model.operation import Attempt, Outcome, State
 
 # Of a change, in the order of `_told`: the name and the type of each value.
 TOLD = {
@@ -60,18 +60,26 @@ applied as (
         claimed_at = case when w.status = 'in_flight' then coalesce(w.at, claimed_at) else claimed_at end,
         updated_at = coalesce(w.at, updated_at)
     from wave w where o.id = w.operation and o.directory = %s and o.status = w.leaves
-    returning w.*, o.contact, o.directory, o.rank, o.updated_at),
+    returning w.*, o.contact, o.directory, o.rank, o.updated_at,
+        case when w.status = 'done' and o.kind = 'update' then o.wanted::json end as taken),
 told as (
     select contact,
         (array_agg(state order by n desc) filter (where state is not null))[1] as state,
         (array_agg(contact_id order by n desc) filter (where contact_id is not null))[1] as contact_id,
         max(adopted) as adopted,
+        (array_agg(taken order by n desc) filter (where taken is not null))[1] as taken,
         (array_agg(at order by n desc) filter (where at is not null))[1] as at
-    from applied where state is not null or contact_id is not null or adopted > 0 group by contact),
+    from applied where state is not null or contact_id is not null or adopted > 0 or taken is not null
+    group by contact),
 changed as (
     update contacts c
     set state = coalesce(t.state, c.state), contact_id = coalesce(t.contact_id, c.contact_id),
-        adopted = greatest(c.adopted, t.adopted), updated_at = coalesce(t.at, c.updated_at)
+        adopted = greatest(c.adopted, t.adopted), updated_at = coalesce(t.at, c.updated_at),
+        key = coalesce(taken -> 'key' ->> 1, c.key), name = coalesce(taken -> 'name' ->> 1, c.name),
+        email_address = coalesce(taken -> 'email_address' ->> 1, c.email_address),
+        phone_number = coalesce(taken -> 'phone_number' ->> 1, c.phone_number),
+        title = coalesce(taken -> 'title' ->> 1, c.title),
+        message_types = coalesce(taken -> 'message_types' ->> 1, c.message_types)
     from told t where c.id = t.contact),
 planned as (
     insert into operations (directory, contact, kind, status, rank, updated_at)
@@ -83,6 +91,10 @@ planned as (
           and coalesce(b.status, o.status) in ('pending', 'in_flight', 'in_doubt'))
     order by a.contact, a.plan, a.n)
 select n from applied"""  # noqa: S608  of constants
+GONE = """
+update operations
+set status = 'failed', code = 'Deleted', message = 'its contact was deleted', reason = null
+where status = 'pending' and contact in (select contact from operations where id = any(%s))"""
 ATTEMPTS = f"""
 insert into attempts (operation, directory, kind, run, started_at, ended_at, outcome, code, message, http_status,
                       request_id, observed)
@@ -98,6 +110,8 @@ def record(c: Cursor, lease: Lease, run: str, changes: Sequence[Change]) -> list
     for wave in _waves(changes) if held else ():
         arrays = _columns([_told(n, changes[n]) for n in wave])
         applied.update(n for (n,) in c.execute(WAVE, (*arrays, lease.directory)))
+        if gone := [changes[n].operation for n in wave if n in applied and changes[n].state is State.DELETED]:
+            c.execute(GONE, (gone,))
     tried = [
         _tried(n, change.attempt, observed=n not in applied)
         for n, change in enumerate(changes)

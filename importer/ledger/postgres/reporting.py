@@ -11,7 +11,7 @@ from importer.ledger.postgres.submitting import deferrals, refusal
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, State, Status
 
-STAGED = "select id, digest, options, clashes from sheets where directory = %s and file = %s"
+STAGED = "select id, digest, options, clashes, modified, synced from sheets where directory = %s and file = %s"
 ROWS = """
 select coalesce(sum(rejected), 0), coalesce(sum(duplicate), 0), coalesce(sum(accepted), 0)
 from sheets where {which} = %s"""
@@ -54,7 +54,10 @@ order by coalesce(s.id, 0), coalesce(r.line, 0), c.id"""  # noqa: S608  of const
 
 def staged(c: Cursor, directory: int, file: str) -> Staged | None:
     row = c.execute(STAGED, (directory, file)).fetchone()
-    return None if row is None else Staged(*row)
+    if row is None:
+        return None
+    number, digest, options, clashes, modified, synced = row
+    return Staged(number, digest, options, clashes, None if modified is None else seconds(modified), synced)
 
 
 def totals(c: Cursor, directory: int, sheet: int | None) -> Totals:

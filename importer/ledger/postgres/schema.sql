@@ -50,6 +50,8 @@ create table sheets (                          -- a file as last staged for a di
     rejected bigint not null default 0,        -- how many of its rows are in each place
     duplicate bigint not null default 0,
     accepted bigint not null default 0,
+    modified bigint,                           -- when the file was last written, at its last sync
+    synced bigint,                             -- rows of the last sync whose file was trusted
     run text not null,
     staged_at bigint not null,
     unique (directory, file)
@@ -67,10 +69,13 @@ create table contacts (
     state text not null,                       -- derived from the operations, in the same transaction
     contact_id text,
     adopted bigint not null default 0,
+    stranger bigint not null default 0,        -- 1: met in the directory, neither added nor asked for by a file
+    missing_since bigint,                      -- of the first sync in which no file asked for it any more
     updated_at bigint not null
 ) with (fillfactor = 80);
 
 create unique index contacts_by_key on contacts (directory, key);
+create index contacts_watched on contacts (directory) where missing_since is not null or stranger = 1;
 
 create table rows (
     sheet bigint not null,
@@ -94,6 +99,7 @@ create table operations (
     reason text,
     tries bigint not null default 0,
     doubts bigint not null default 0,
+    wanted text,                               -- of an update: field → what it was, what it shall be; and so the key
     code text,
     message text,
     request_id text,

@@ -15,7 +15,7 @@ from importer.model.contact import FIELDS
 
 NEWEST = """
 select c.id, c.key, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.state, c.contact_id,
-       r.file, r.line
+       r.file, r.line, c.missing_since / 1000.0 as missing_since, c.stranger
 from contacts c left join (
     select distinct on (rows.contact) rows.contact, sheets.file, rows.line
     from sheets join rows on rows.sheet = sheets.id
@@ -25,18 +25,20 @@ where c.directory = %s order by c.id"""
 
 DESK = """
 create temp table asked (
-    turn bigint, line bigint, key text collate "C", name text, email_address text, phone_number text, title text,
-    message_types text, cells text, findings text) on commit drop;
+    turn bigint, line bigint, key text collate "C", held text collate "C", name text, email_address text,
+    phone_number text, title text, message_types text, cells text, findings text) on commit drop;
 create temp table others (line bigint, place text, key text collate "C", cells text, findings text) on commit drop"""
 READY = "analyze asked; analyze others"
 SHEET = """
 insert into sheets (
-    directory, file, sheet, digest, options, clashes, headers, rejected, duplicate, accepted, run, staged_at)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    directory, file, sheet, digest, options, clashes, headers, rejected, duplicate, accepted, modified, synced, run,
+    staged_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (directory, file) do update
 set sheet = excluded.sheet, digest = excluded.digest, options = excluded.options, clashes = excluded.clashes,
     headers = excluded.headers,
     rejected = excluded.rejected, duplicate = excluded.duplicate, accepted = excluded.accepted,
+    modified = coalesce(excluded.modified, sheets.modified), synced = coalesce(excluded.synced, sheets.synced),
     run = excluded.run, staged_at = excluded.staged_at
 returning id"""
 
@@ -48,7 +50,7 @@ select coalesce(known, nextval('contacts_id_seq')) as contact, known is null as 
 from (
     select c.id as known, a.*, c.state, p.id as operation, p.kind, p.rank, p.doubts
     from asked a
-    left join contacts c on c.directory = %(directory)s and c.key = a.key
+    left join contacts c on c.directory = %(directory)s and c.key = a.held
     left join (
         select distinct on (contact) contact, id, kind, rank, doubts from operations
         where directory = %(directory)s and status = 'pending' order by contact, id) p on p.contact = c.id
@@ -86,6 +88,9 @@ union all
 select %(sheet)s, o.line, o.place, c.id, o.cells, o.findings
 from others o left join contacts c on c.directory = %(directory)s and c.key = o.key"""
 
+KNOWN_NOW = """
+update contacts set stranger = 0
+where directory = %(directory)s and stranger = 1 and id in (select contact from matched)"""
 # Contacts whose add was never tried and whom no row asks for any more were a plan only: it is dropped.
 LEFT = """
 create temp table left_out on commit drop as
@@ -120,7 +125,7 @@ CLEAR = "drop table asked, others, matched, former, left_out; drop table if exis
 
 
 def known(c: Cursor, directory: int) -> pl.DataFrame:
-    schema = {name: pl.Int64() if kind == "Int64" else pl.String() for name, kind in KNOWN.items()}
+    schema: dict[str, pl.DataType] = {name: getattr(pl, kind)() for name, kind in KNOWN.items()}
     return taken(c, NEWEST, (directory, directory), schema)
 
 
@@ -131,7 +136,7 @@ def stage(c: Cursor, lease: Lease, run: str, staging: Staging, *, now: float) ->
     fence(c, lease)
     sheet = _sheet(c, lease.directory, run, staging, milliseconds(now))
     bindings = {"directory": lease.directory, "sheet": sheet, "turns": sheet << 32, "now": milliseconds(now)}
-    for statement in (FORMER, MATCH, ADD_CONTACTS, TAKE, ADDS, RANKS, FORGET, ROWS):
+    for statement in (FORMER, MATCH, ADD_CONTACTS, TAKE, ADDS, RANKS, FORGET, ROWS, KNOWN_NOW):
         c.execute(statement, bindings)
     c.execute(LEFT)
     if c.execute("select 1 from left_out limit 1").fetchone():
@@ -144,7 +149,8 @@ def stage(c: Cursor, lease: Lease, run: str, staging: Staging, *, now: float) ->
 def _send(c: Cursor, staging: Staging) -> None:
     c.execute(DESK)
     asked = staging.contacts.select(
-        pl.int_range(1, pl.len() + 1).alias("turn"), "line", "key", *FIELDS, "cells", "findings"
+        *(pl.int_range(1, pl.len() + 1).alias("turn"), "line", "key", pl.coalesce("was", "key").alias("held")),
+        *(*FIELDS, "cells", "findings"),
     )
     given(c, "asked", asked)
     nobody = pl.lit(None, pl.String).alias("key")
@@ -159,5 +165,7 @@ def _sheet(c: Cursor, directory: int, run: str, staging: Staging, now: int) -> i
     counts = (staging.rejected.height, staging.duplicates.height, staging.contacts.height)
     head = (directory, staging.file, staging.sheet, staging.digest, staging.options, staging.clashes)
     headers = json.dumps(dict(staging.headers), ensure_ascii=False)
-    (number,) = c.execute(SHEET, (*head, headers, *counts, run, now)).fetchone() or (0,)
+    modified = None if staging.modified is None else milliseconds(staging.modified)
+    row = (*head, headers, *counts, modified, staging.synced, run, now)
+    (number,) = c.execute(SHEET, row).fetchone() or (0,)
     return int(number)

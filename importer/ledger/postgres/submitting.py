@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from importer.ledger.port import UNDER_WAY, Deferral, Lease
+from importer.ledger.port import UNDER_WAY, Deferral, Lease, changes
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, lost, milliseconds, seconds
 from importer.model.contact import LIST_SEPARATOR, Contact
@@ -13,12 +13,16 @@ INTERRUPTED = "Interrupted"
 KINDS = {kind.value: kind for kind in Kind}
 
 FOUND_IN_FLIGHT = """
-insert into attempts (operation, directory, kind, started_at, ended_at, outcome, code, message)
-select id, directory, kind, claimed_at, %(now)s, 'doubt', %(code)s, %(message)s
-from operations where directory = %(directory)s and status = 'in_flight' order by id"""
+insert into attempts (operation, directory, kind, run, started_at, ended_at, outcome, code, message)
+select id, directory, kind,
+       (select id from runs where directory = %(directory)s and token < %(token)s order by token desc limit 1),
+       claimed_at, %(now)s, 'doubt', %(code)s, %(message)s
+from operations where directory = %(directory)s and status = 'in_flight' order by operations.id"""
 CONTACTS_IN_DOUBT = """
 update contacts set state = 'in_doubt', updated_at = %(now)s
-where id in (select contact from operations where directory = %(directory)s and status = 'in_flight')"""
+where id in (
+    select contact from operations
+    where directory = %(directory)s and status = 'in_flight' and kind not in ('update', 'delete'))"""
 NOW_IN_DOUBT = """
 update operations
 set status = 'in_doubt', tries = tries + 1, doubts = doubts + 1, code = %(code)s, message = %(message)s,
@@ -27,13 +31,13 @@ where directory = %(directory)s and status = 'in_flight'"""
 
 COLUMNS = """
 o.id, o.kind, o.contact, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id,
-o.tries, o.doubts, o.status, o.code"""
+o.tries, o.doubts, o.wanted, o.status, o.code"""
 OPERATION = f"select {COLUMNS} from operations o join contacts c on c.id = o.contact"  # noqa: S608  of constants
 CLAIM = f"""
 with due as materialized (
     select id from operations
     where directory = %(directory)s and kind = %(kind)s and status = 'pending'
-      and (not_before is null or not_before <= %(now)s)
+      and (not_before is null or not_before <= %(now)s) and code is distinct from 'Deleting'
     order by rank, id limit %(limit)s),
 taken as (
     update operations o
@@ -42,6 +46,9 @@ taken as (
     returning o.*)
 select {COLUMNS} from taken o join contacts c on c.id = o.contact order by o.rank, o.id"""  # noqa: S608  of constants
 IN_DOUBT = f"{OPERATION} where o.directory = %s and o.status = 'in_doubt' order by o.id"
+BEING_DELETED = f"""
+{OPERATION}
+where o.directory = %s and o.kind = 'delete' and o.status = 'pending' and o.code = 'Deleting' order by o.id"""
 PENDING_ADDS = f"""
 {OPERATION}
 where c.directory = %s and c.key = any(%s) and o.kind = 'add' and o.status = 'pending'
@@ -76,6 +83,7 @@ def recover(c: Cursor, lease: Lease, *, now: float) -> int:
     fence(c, lease)
     bindings = {
         "directory": lease.directory,
+        "token": lease.token,
         "now": milliseconds(now),
         "code": INTERRUPTED,
         "message": "the program ended before the answer was written down",
@@ -97,16 +105,16 @@ def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float) -> lis
 
 
 def _operation(row: Sequence[Any]) -> Operation:
-    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts = row[:11]
+    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted = row[:12]
     values = Contact(name, email, phone, title, tuple(types.split(LIST_SEPARATOR)) if types else ())
-    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts)
+    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted))
 
 
 def unsettled(c: Cursor, directory: int, keys: Sequence[str]) -> list[tuple[Operation, Status, str | None]]:
-    rows = c.execute(IN_DOUBT, (directory,)).fetchall()
+    rows = c.execute(IN_DOUBT, (directory,)).fetchall() + c.execute(BEING_DELETED, (directory,)).fetchall()
     if keys:
         rows += c.execute(PENDING_ADDS, (directory, list(keys))).fetchall()
-    return [(_operation(row), Status(row[11]), row[12]) for row in rows]
+    return [(_operation(row), Status(row[12]), row[13]) for row in rows]
 
 
 def defer(c: Cursor, lease: Lease, kind: Kind, reason: str | None, until: float | None) -> None:

@@ -6,8 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from importer.ledger.port import Change, Deferral, DirectoryStatus, ExportRow, Lease, Run, Staged, Staging, Totals
-from importer.ledger.sqlite import leases, recording, reporting, submitting
+from importer.ledger.port import (
+    Change,
+    Deferral,
+    DirectoryStatus,
+    ExportRow,
+    Lease,
+    Observed,
+    Run,
+    Staged,
+    Staging,
+    Step,
+    Totals,
+)
+from importer.ledger.sqlite import leases, recording, reporting, submitting, syncing
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
 from importer.model.operation import Kind, Operation, Status
 
@@ -96,6 +108,20 @@ class SqliteLedger:
 
         with self._db.unit() as c:
             return stage(c, lease, run, staging, now=now)
+
+    # -- keeping in step
+
+    def observe(self, lease: Lease, observed: Observed, *, now: float) -> None:
+        with self._db.unit() as c:
+            syncing.observe(c, lease, observed, now=now)
+
+    def intend(self, lease: Lease, sheet: int | None, steps: Sequence[Step], *, now: float) -> None:
+        with self._db.unit() as c:
+            syncing.intend(c, lease, sheet, steps, now=now)
+
+    def added(self, directory: int, run: str) -> list[tuple[int, bool]] | None:
+        with self._db.view() as c:
+            return syncing.added(c, directory, run)
 
     # -- submitting
 

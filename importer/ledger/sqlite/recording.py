@@ -22,6 +22,7 @@ COLUMNS = (
 # The desk: what is put on it is done, if the operation is still where the change leaves it; ``applied`` remembers.
 DESK = f"""
 create temp table applied (n integer primary key, contact integer, rank integer);
+create temp table steps (contact integer, kind text, wanted text, rank integer);
 create temp view changes as
 select 0 as n, 0 as directory, 0 as held, null as run, {", ".join(f"null as {name}" for name in COLUMNS)};
 create temp trigger change instead of insert on changes
@@ -44,6 +45,21 @@ begin
         adopted = max(adopted, new.adopted), updated_at = coalesce(new.at, updated_at)
     where (new.state is not null or new.contact_id is not null or new.adopted)
       and id = (select contact from applied where n = new.n);
+
+    update contacts
+    set key = coalesce(o.wanted -> 'key' ->> 1, key), name = coalesce(o.wanted -> 'name' ->> 1, name),
+        email_address = coalesce(o.wanted -> 'email_address' ->> 1, email_address),
+        phone_number = coalesce(o.wanted -> 'phone_number' ->> 1, phone_number),
+        title = coalesce(o.wanted -> 'title' ->> 1, title),
+        message_types = coalesce(o.wanted -> 'message_types' ->> 1, message_types)
+    from operations o
+    where new.status = 'done' and o.id = new.operation and o.kind = 'update' and contacts.id = o.contact
+      and exists (select 1 from applied where n = new.n);
+
+    update operations
+    set status = 'failed', code = 'Deleted', message = 'its contact was deleted', reason = null,
+        updated_at = coalesce(new.at, updated_at)
+    where new.state = 'deleted' and status = 'pending' and contact = (select contact from applied where n = new.n);
 
     insert into operations (directory, contact, kind, status, rank, updated_at)
     select new.directory, a.contact, new.plan, 'pending', a.rank, coalesce(new.at, p.updated_at)

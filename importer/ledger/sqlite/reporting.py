@@ -12,7 +12,7 @@ from importer.ledger.sqlite.submitting import deferrals, refusal
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, State, Status
 
-STAGED = "select id, digest, options, clashes from sheets where directory = ? and file = ?"
+STAGED = "select id, digest, options, clashes, modified, synced from sheets where directory = ? and file = ?"
 ROWS = """
 select coalesce(sum(rejected), 0), coalesce(sum(duplicate), 0), coalesce(sum(accepted), 0)
 from sheets where {which} = ?"""
@@ -55,7 +55,10 @@ where c.id = ?"""
 
 def staged(c: apsw.Connection, directory: int, file: str) -> Staged | None:
     row = c.execute(STAGED, (directory, file)).get
-    return None if row is None else Staged(*row)
+    if row is None:
+        return None
+    number, digest, options, clashes, modified, synced = row
+    return Staged(number, digest, options, clashes, None if modified is None else seconds(modified), synced)
 
 
 def totals(c: apsw.Connection, directory: int, sheet: int | None) -> Totals:

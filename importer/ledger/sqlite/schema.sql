@@ -39,6 +39,8 @@ create table sheets (                          -- a file as last staged for a di
     rejected integer not null default 0,       -- how many of its rows are in each place
     duplicate integer not null default 0,
     accepted integer not null default 0,
+    modified integer,                          -- when the file was last written, at its last sync
+    synced integer,                            -- rows of the last sync whose file was trusted
     run text not null,
     staged_at integer not null,
     unique (directory, file)
@@ -56,11 +58,14 @@ create table contacts (
     state text not null,                       -- derived from the operations, in the same transaction
     contact_id text,
     adopted integer not null default 0,
+    stranger integer not null default 0,       -- 1: met in the directory, neither added nor asked for by a file
+    missing_since integer,                     -- of the first sync in which no file asked for it any more
     updated_at integer not null
 ) strict;
 
 -- Named, not a constraint: a first staging drops it and builds it again, sorted, in a third of the time.
 create unique index contacts_by_key on contacts (directory, key);
+create index contacts_watched on contacts (directory) where missing_since is not null or stranger = 1;
 
 create table rows (
     sheet integer not null references sheets,
@@ -84,6 +89,7 @@ create table operations (
     reason text,
     tries integer not null default 0,
     doubts integer not null default 0,
+    wanted text,                               -- of an update: field → what it was, what it shall be; and so the key
     code text,
     message text,
     request_id text,

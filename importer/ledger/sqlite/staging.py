@@ -14,12 +14,14 @@ from importer.model.contact import FIELDS
 
 SHEET = """
 insert into sheets (
-    directory, file, sheet, digest, options, clashes, headers, rejected, duplicate, accepted, run, staged_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    directory, file, sheet, digest, options, clashes, headers, rejected, duplicate, accepted, modified, synced, run,
+    staged_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (directory, file) do update
 set sheet = excluded.sheet, digest = excluded.digest, options = excluded.options, clashes = excluded.clashes,
     headers = excluded.headers,
     rejected = excluded.rejected, duplicate = excluded.duplicate, accepted = excluded.accepted,
+    modified = coalesce(excluded.modified, modified), synced = coalesce(excluded.synced, synced),
     run = excluded.run, staged_at = excluded.staged_at
 returning id"""
 
@@ -41,6 +43,13 @@ set name = ?2, email_address = ?3, phone_number = ?4, title = ?5, message_types 
     state = 'waiting', adopted = 0, updated_at = {now}
 where id = ?1 and (state, name, email_address, phone_number, title, message_types)
     is not ('waiting', ?2, ?3, ?4, ?5, ?6)"""
+KNOWN_NOW = """
+update contacts set stranger = 0
+where directory = ?1 and (missing_since is not null or stranger = 1) and stranger = 1
+  and id in (select contact from rows where sheet = ?2 and place = 'accepted')"""
+WATCHED = """
+select id, missing_since / 1000.0, stranger from contacts
+where directory = ? and (missing_since is not null or stranger = 1)"""
 RANK = "update operations set rank = ? where id = ?"
 COUNTED = "insert into tallies values (?, ?, ?, ?) on conflict do update set n = n + excluded.n"
 
@@ -72,8 +81,12 @@ SLICE = 20_000  # rows turned into Python values at once
 
 
 def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
-    columns = tuple(name for name in KNOWN if name not in ("contact", "file", "line"))
-    held = contacts(c, directory, columns)
+    columns = tuple(name for name, kind in KNOWN.items() if kind == "String" and name != "file")
+    watched = {"contact": pl.Int64(), "missing_since": pl.Float64(), "stranger": pl.Int64()}
+    held = contacts(c, directory, columns).join(
+        frame(c, WATCHED, (directory,), watched), on="contact", how="left", maintain_order="left"
+    )
+    held = held.with_columns(pl.col("stranger").fill_null(0))
     sheets: list[Any] = c.execute(SHEETS, (directory,)).fetchall()
     rows = [asking(c, sheet).with_columns(pl.lit(file, pl.String).alias("file")) for sheet, file in sheets]
     none = pl.DataFrame(schema={"contact": pl.Int64, "line": pl.Int64, "file": pl.String})
@@ -104,6 +117,7 @@ class _Stage:
         self._add(asked.filter(pl.col("fresh")))
         self._take(asked.filter(~pl.col("fresh")))
         self._rows(sheet, asked, staging)
+        self._c.execute(KNOWN_NOW, (self._directory, sheet))
         if not former.is_empty():
             self._withdraw(former.join(asked, on="contact", how="anti"), held)
         return sheet
@@ -112,7 +126,8 @@ class _Stage:
         counts = (staging.rejected.height, staging.duplicates.height, staging.contacts.height)
         head = (self._directory, staging.file, staging.sheet, staging.digest, staging.options, staging.clashes)
         headers = json.dumps(dict(staging.headers), ensure_ascii=False)
-        return int(self._c.execute(SHEET, (*head, headers, *counts, run, self._now)).get)
+        modified = None if staging.modified is None else milliseconds(staging.modified)
+        return int(self._c.execute(SHEET, (*head, headers, *counts, modified, staging.synced, run, self._now)).get)
 
     def _held(self) -> pl.DataFrame:
         """The directory's contacts: contact, key, state, and what is `pending` for it, null if nothing."""
@@ -123,9 +138,11 @@ class _Stage:
         """Each accepted row with its contact's number, its turn, and what the ledger holds of it."""
         last = int(self._c.execute(LAST).get)
         numbered = rows.select(
-            "line", "key", *FIELDS, "cells", "findings", turn=(sheet << 32) + pl.int_range(1, pl.len() + 1)
+            *("line", "key", *FIELDS, "cells", "findings"),
+            held=pl.coalesce("was", "key"),
+            turn=(sheet << 32) + pl.int_range(1, pl.len() + 1),
         )
-        found = numbered.join(held, on="key", how="left", maintain_order="left")
+        found = numbered.join(held, left_on="held", right_on="key", how="left", maintain_order="left")
         fresh = pl.col("contact").is_null()
         return found.with_columns(
             pl.when(fresh).then(last + fresh.cum_sum()).otherwise("contact").alias("contact"), fresh=fresh

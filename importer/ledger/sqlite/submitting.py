@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import UNDER_WAY, Deferral, Lease
+from importer.ledger.port import UNDER_WAY, Deferral, Lease, changes
 from importer.ledger.sqlite.leases import fence, milliseconds, seconds
 from importer.model.contact import LIST_SEPARATOR, Contact
 from importer.model.operation import Kind, Operation, Status
@@ -15,12 +15,16 @@ INTERRUPTED = "Interrupted"
 KINDS = {kind.value: kind for kind in Kind}
 
 FOUND_IN_FLIGHT = """
-insert into attempts (operation, directory, kind, started_at, ended_at, outcome, code, message)
-select id, directory, kind, claimed_at, :now, 'doubt', :code, :message
+insert into attempts (operation, directory, kind, run, started_at, ended_at, outcome, code, message)
+select id, directory, kind,
+       (select id from runs where directory = :directory and token < :token order by token desc limit 1),
+       claimed_at, :now, 'doubt', :code, :message
 from operations where directory = :directory and status = 'in_flight'"""
 CONTACTS_IN_DOUBT = """
 update contacts set state = 'in_doubt', updated_at = :now
-where id in (select contact from operations where directory = :directory and status = 'in_flight')"""
+where id in (
+    select contact from operations
+    where directory = :directory and status = 'in_flight' and kind not in ('update', 'delete'))"""
 NOW_IN_DOUBT = """
 update operations
 set status = 'in_doubt', tries = tries + 1, doubts = doubts + 1, code = :code, message = :message,
@@ -29,20 +33,25 @@ where directory = :directory and status = 'in_flight'"""
 
 OPERATION = """
 select o.id, o.kind, o.contact, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id,
-       o.tries, o.doubts, o.status, o.code, o.rank
+       o.tries, o.doubts, o.wanted, o.status, o.code, o.rank
 from operations o join contacts c on c.id = o.contact"""
 # As one text: a row at a time, Python's lock would be let go of and waited for at each.
 DUE = f"""
 select json_group_array(
-    json_array(id, kind, contact, name, email_address, phone_number, title, message_types, contact_id, tries, doubts)
+    json_array(id, kind, contact, name, email_address, phone_number, title, message_types, contact_id, tries, doubts,
+               wanted)
     order by rank, id)
 from ({OPERATION}
     where o.directory = ? and o.kind = ? and o.status = 'pending' and (o.not_before is null or o.not_before <= ?)
+      and o.code is not 'Deleting'
     order by o.rank, o.id limit ?)"""  # noqa: S608  of constants
 CLAIM = """
 update operations set status = 'in_flight', claimed_at = ?, not_before = null, reason = null, updated_at = ?
 where id in (select value ->> 0 from json_each(?)) and status = 'pending'"""
 IN_DOUBT = f"{OPERATION} where o.directory = ? and o.status = 'in_doubt' order by o.id"
+BEING_DELETED = f"""
+{OPERATION}
+where o.directory = ? and o.kind = 'delete' and o.status = 'pending' and o.code = 'Deleting' order by o.id"""
 PENDING_ADDS = f"""
 {OPERATION}
 where c.directory = ? and c.key in (select value from json_each(?)) and o.kind = 'add' and o.status = 'pending'
@@ -74,6 +83,7 @@ def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:
     fence(c, lease)
     bindings = {
         "directory": lease.directory,
+        "token": lease.token,
         "now": milliseconds(now),
         "code": INTERRUPTED,
         "message": "the program ended before the answer was written down",
@@ -93,15 +103,16 @@ def claim(c: apsw.Connection, lease: Lease, kind: Kind, limit: int, *, now: floa
 
 
 def _operation(row: Sequence[Any]) -> Operation:
-    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts = row[:11]
+    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted = row[:12]
     values = Contact(name, email, phone, title, tuple(types.split(LIST_SEPARATOR)) if types else ())
-    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts)
+    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted))
 
 
 def unsettled(c: apsw.Connection, directory: int, keys: str) -> list[tuple[Operation, Status, str | None]]:
     """``keys``: a JSON list."""
-    rows = [*c.execute(IN_DOUBT, (directory,)), *c.execute(PENDING_ADDS, (directory, keys))]
-    return [(_operation(row), Status(row[11]), row[12]) for row in rows]
+    doubts, deleted = c.execute(IN_DOUBT, (directory,)).fetchall(), c.execute(BEING_DELETED, (directory,)).fetchall()
+    rows = [*doubts, *deleted, *c.execute(PENDING_ADDS, (directory, keys))]
+    return [(_operation(row), Status(row[12]), row[13]) for row in rows]
 
 
 def defer(c: apsw.Connection, lease: Lease, kind: Kind, reason: str | None, until: float | None) -> None:

@@ -210,6 +210,50 @@ class Deferral:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How far one channel (mail, phone) is with a contact: its newest send, and what went out since the first one.
+
+    A first send begins a way; one that is sent once more because nobody answered is its ``reminder``, numbered from 1.
+    Times are seconds; what may have gone out counts as gone out.
+    """
+
+    operation: int  # the newest
+    status: Status
+    reminder: int  # its number; 0: it is the first send
+    code: str | None = None
+    message: str | None = None
+    first_at: float | None = None
+    last_at: float | None = None
+    reminded: int = 0  # reminders that went out
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A contact that is, or may be, in the directory, and how its verification stands; ``file``: the newest asking."""
+
+    contact: int
+    name: str
+    email_address: str
+    phone_number: str | None
+    contact_id: str
+    state: State
+    verified_at: float | None = None  # when the directory was first seen to say so
+    file: str | None = None
+    line: int | None = None
+    mail: Way | None = None
+    phone: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """A wish to send to a contact once more: ``after`` is the newest send of that kind, ``None`` if there is none."""
+
+    contact: int
+    kind: Kind
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The totals of one staged file, or of a directory: the rows balance, and so do the contacts."""
 
@@ -335,11 +379,14 @@ class Ledger(Protocol):
     def recover(self, lease: Lease, *, now: float) -> int:
         """What is found in flight is in doubt, its unfinished attempt written down; how many there were.
 
-        So is the contact, but for an update or a delete: it stands as it stood until the look that settles it.
+        So is the contact, but for a message to a phone, an update or a delete: it stands as it stood until the look that settles it.
         """
 
-    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
-        """Up to ``limit`` pending operations that are due, in the order of the file, now in flight."""
+    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool = False) -> list[Operation]:
+        """Up to ``limit`` pending operations that are due, in the order of the file, now in flight.
+
+        With ``reminders`` only those, in the order of their planning; without, none of them.
+        """
 
     def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
         """Apply each change if its operation is still in the status that it leaves; which were applied.
@@ -362,8 +409,10 @@ class Ledger(Protocol):
         """What a look may settle: operations in doubt, deletes that the directory still carries out (`DELETING`), and
         pending adds whose contact's key is among ``keys``: operation, status, last code."""
 
-    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
-        """Verification mails that were, or may have been, sent at or after ``since`` and before ``until``.
+    def sends_since(
+        self, directory: int, since: float, until: float | None = None, kind: Kind = Kind.SEND_EMAIL
+    ) -> int:
+        """Verifications that were, or may have been, sent at or after ``since`` and before ``until``.
 
         One whose call was under way at either moment counts, if it began at most `UNDER_WAY` before.
         """
@@ -371,8 +420,26 @@ class Ledger(Protocol):
     def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
         """When and to which address each mail after ``since`` was, or may have been, sent; the oldest first."""
 
-    def refusal(self, directory: int) -> tuple[float, float | None] | None:
-        """When the directory last said that the day's mails are used up, and when the first one after it went out."""
+    def refusal(self, directory: int, kind: Kind = Kind.SEND_EMAIL) -> tuple[float, float | None] | None:
+        """When the directory last said that the day's sends are used up, and when the first one after it went out."""
+
+    # -- seeing contacts through to verified
+
+    def followed(self, directory: int) -> list[Followed]:
+        """Every contact that has an id of the directory's, waits for no add, and is neither deleted nor a stranger."""
+
+    def saw(self, lease: Lease, contacts: Sequence[int], *, now: float) -> int:
+        """Write down that the directory lists these as verified; how many were not known to be.
+
+        One in doubt is left to whoever settles it. A mail that still waits for such a contact is not sent any more.
+        """
+
+    def chase(self, lease: Lease, chases: Sequence[Chase], *, now: float) -> int:
+        """Plan one more send for each contact, in this order; how many were planned.
+
+        Only while ``after`` is still the newest of its kind and done, and the contact waits to be verified (a message
+        to a phone may also go to one whose address is verified): the same wish again plans nothing.
+        """
 
     # -- reporting
 

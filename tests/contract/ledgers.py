@@ -103,8 +103,8 @@ class Book:
     def stage(self, *rows, now=NOON + 1, **others):
         return self.ledger.stage(self.lease, self.run, sheet(*rows, **others), now=now)
 
-    def claim(self, kind=Kind.ADD, limit=100, *, now=NOON + 5) -> list[Operation]:
-        return self.ledger.claim(self.lease, kind, limit, now=now)
+    def claim(self, kind=Kind.ADD, limit=100, *, now=NOON + 5, reminders=False) -> list[Operation]:
+        return self.ledger.claim(self.lease, kind, limit, now=now, reminders=reminders)
 
     def record(self, *changes):
         return self.ledger.record(self.lease, self.run, changes)

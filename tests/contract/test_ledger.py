@@ -15,6 +15,7 @@ from importer.ledger.port import (
     DELETING,
     KNOWN,
     Change,
+    Chase,
     Deferral,
     Lease,
     LeaseHeld,
@@ -191,6 +192,8 @@ WRITES = {
     "claim": lambda book: book.claim(),
     "record": lambda book: book.record(),
     "defer": lambda book: book.ledger.defer(book.lease, Kind.ADD, "max-contacts"),
+    "saw": lambda book: book.ledger.saw(book.lease, [1], now=NOON),
+    "chase": lambda book: book.ledger.chase(book.lease, [Chase(1, Kind.SEND_EMAIL, 1)], now=NOON),
 }
 
 
@@ -1044,6 +1047,204 @@ def test_a_file_keeps_what_its_last_sync_knew_of_it(book):
     book.stage(row(2, "anna"), digest="d2")
     staged = book.ledger.staged(book.directory, "contacts.csv")
     assert (staged.digest, staged.modified, staged.synced) == ("d2", NOON - 5, 7)
+
+
+# -- seeing contacts through to verified
+
+
+def mailed(book, *lines):
+    """Contacts in the file of those names, each added and mailed: its mail's operation by name."""
+    book.stage(*(row(number, name) for number, name in enumerate(lines, 2)))
+    book.add_all()
+    sends = {send.values.name: send for send in book.claim(Kind.SEND_EMAIL)}
+    book.record(*map(sent, sends.values()))
+    return sends
+
+
+def reminder(send, kind=Kind.SEND_EMAIL):
+    return Chase(send.contact, kind, send.id)
+
+
+def chase(book, *chases, now=NOON + 100):
+    return book.ledger.chase(book.lease, chases, now=now)
+
+
+def followed(book):
+    return {one.name: one for one in book.ledger.followed(book.directory)}
+
+
+def test_followed_are_those_that_the_directory_has_with_when_their_mail_went_out_and_the_row_that_asks(book):
+    book.stage(row(2, "anna"), row(3, "bob", phone_number=None), row(4, "carl"), row(5, "dora"), row(6, "eve"))
+    anna, bob, carl, dora = book.claim(limit=4)
+    book.record(added(anna), added(bob), failed(carl), doubtful(dora))
+    (send,) = book.claim(Kind.SEND_EMAIL, limit=1)
+    book.record(sent(send, at=NOON + 20))
+    book.stage(row(9, "anna"), file="b.csv", now=NOON + 2)
+    told = followed(book)
+    assert set(told) == {"anna", "bob"}
+    one, other = told["anna"], told["bob"]
+    assert (one.contact, one.contact_id, one.state) == (anna.contact, f"c-{anna.id}", State.SENT)
+    assert (one.email_address, one.phone_number) == ("anna@example.com", "86-13900001234")
+    assert (one.file, one.line, one.verified_at, one.phone) == ("b.csv", 9, None, None)
+    assert (one.mail.operation, one.mail.status, one.mail.reminder, one.mail.reminded) == (send.id, Status.DONE, 0, 0)
+    assert (one.mail.first_at, one.mail.last_at, one.mail.code) == (NOON + 19, NOON + 20, "ok")
+    assert (other.state, other.phone_number, other.mail.status, other.mail.last_at) == (
+        State.ADDED,
+        None,
+        Status.PENDING,
+        None,
+    )
+    stranger = Book(book.ledger, profile="other", run="run-2", owner="b")
+    assert stranger.ledger.followed(stranger.directory) == []
+
+
+def test_a_contact_seen_verified_is_so_since_it_was_first_seen(book):
+    sends = mailed(book, "anna", "bob")
+    anna = sends["anna"].contact
+    assert book.ledger.saw(book.lease, [anna], now=NOON + 50) == 1
+    assert book.ledger.saw(book.lease, [anna], now=NOON + 60) == 0
+    assert book.states() == {"anna": "verified", "bob": "sent"}
+    assert followed(book)["anna"].verified_at == NOON + 50
+    assert followed(book)["bob"].verified_at is None
+    assert book.counts()[0] == {"verified": 1, "sent": 1}
+
+
+def test_when_it_was_verified_is_known_of_a_contact_that_another_change_found_so(book):
+    book.stage(row(2, "anna"))
+    (operation,) = book.claim()
+    book.record(added(operation, state=State.VERIFIED, then=None, at=NOON + 30))
+    assert followed(book)["anna"].verified_at == NOON + 30
+    assert book.ledger.saw(book.lease, [operation.contact], now=NOON + 50) == 0
+    assert followed(book)["anna"].verified_at == NOON + 30
+
+
+def test_a_contact_that_is_verified_no_longer_forgets_when_it_was(book):
+    (send,) = mailed(book, "anna").values()
+    book.ledger.saw(book.lease, [send.contact], now=NOON + 50)
+    book.record(Change(send.id, Status.DONE, Status.DONE, State.ADDED, then=Kind.SEND_EMAIL, at=NOON + 60))
+    assert followed(book)["anna"].verified_at is None
+    book.ledger.saw(book.lease, [send.contact], now=NOON + 70)
+    assert followed(book)["anna"].verified_at == NOON + 70
+
+
+def test_a_mail_that_waits_for_a_verified_contact_is_not_sent_any_more(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+    anna, _ = book.add_all()
+    book.ledger.saw(book.lease, [anna.contact], now=NOON + 50)
+    assert [send.values.name for send in book.claim(Kind.SEND_EMAIL)] == ["bob"]
+    assert book.counts()[1] == {
+        ("add", "done"): 2,
+        ("send_email_verification", "done"): 1,
+        ("send_email_verification", "in_flight"): 1,
+    }
+    assert book.ledger.sends_since(book.directory, 0) == 0, "no mail went out"
+
+
+def test_what_is_in_doubt_or_of_another_directory_is_not_seen(book):
+    (send,) = mailed(book, "anna").values()
+    other = Book(book.ledger, profile="other", run="run-2", owner="b")
+    assert other.ledger.saw(other.lease, [send.contact], now=NOON) == 0
+    assert chase(other, reminder(send)) == 0
+    assert chase(book, reminder(send)) == 1
+    (again,) = book.claim(Kind.SEND_EMAIL, now=NOON + 100, reminders=True)
+    book.record(doubtful(again))
+    assert book.ledger.saw(book.lease, [send.contact], now=NOON) == 0
+    assert book.states() == {"anna": "in_doubt"}
+
+
+def test_a_reminder_is_planned_once_for_each_silence(book):
+    """Whoever planned it and crashed plans nothing more; the next one needs the first to have gone out."""
+    sends = mailed(book, "anna", "bob")
+    wish = reminder(sends["bob"]), reminder(sends["anna"])
+    assert chase(book, *wish) == 2
+    assert chase(book, *wish) == 0
+    assert book.counts()[1]["send_email_verification", "pending"] == 2
+    first, second = book.claim(Kind.SEND_EMAIL, now=NOON + 101, reminders=True)
+    assert [first.values.name, second.values.name] == ["bob", "anna"], "in the order of planning"
+    assert chase(book, *wish, reminder(first)) == 0, "in flight"
+    book.record(sent(first, at=NOON + 200), sent(second, at=NOON + 300))
+    assert chase(book, *wish) == 0, "another one went out since"
+    told = followed(book)["anna"].mail
+    assert (told.operation, told.reminder, told.reminded) == (second.id, 1, 1)
+    assert (told.first_at, told.last_at) == (NOON + 19, NOON + 300)
+    assert chase(book, reminder(second)) == 1
+    (third,) = book.claim(Kind.SEND_EMAIL, now=NOON + 400, reminders=True)
+    book.record(sent(third, at=NOON + 400))
+    assert (followed(book)["anna"].mail.reminder, followed(book)["anna"].mail.reminded) == (2, 2)
+
+
+def test_a_reminder_waits_until_it_is_asked_for_and_counts_as_the_mail_that_it_is(book):
+    (send,) = mailed(book, "anna").values()
+    chase(book, reminder(send))
+    assert book.claim(Kind.SEND_EMAIL, now=NOON + 100) == []
+    (again,) = book.claim(Kind.SEND_EMAIL, now=NOON + 100, reminders=True)
+    assert book.claim(Kind.SEND_EMAIL, now=NOON + 100, reminders=True) == []
+    book.record(sent(again, at=NOON + 100))
+    assert book.ledger.sends_since(book.directory, 0) == 2
+
+
+@pytest.mark.parametrize("state", [State.VERIFIED, State.FAILED, State.ADDED, State.IN_DOUBT, State.DELETED])
+def test_nobody_is_mailed_again_who_does_not_wait_to_be_verified(book, state):
+    (send,) = mailed(book, "anna").values()
+    book.record(Change(send.id, Status.DONE, Status.DONE, state))
+    assert chase(book, reminder(send)) == 0
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.IN_DOUBT, Status.PENDING])
+def test_nobody_is_reminded_of_a_mail_that_did_not_go_out(book, status):
+    (send,) = mailed(book, "anna").values()
+    book.record(Change(send.id, Status.DONE, status))
+    assert chase(book, reminder(send)) == 0
+
+
+def test_a_fresh_mail_begins_anew(book):
+    (send,) = mailed(book, "anna").values()
+    chase(book, reminder(send))
+    (again,) = book.claim(Kind.SEND_EMAIL, now=NOON + 100, reminders=True)
+    book.record(sent(again, at=NOON + 100, then=Kind.SEND_EMAIL, state=State.ADDED))
+    (fresh,) = book.claim(Kind.SEND_EMAIL, now=NOON + 200)
+    book.record(sent(fresh, at=NOON + 200))
+    told = followed(book)["anna"].mail
+    assert (told.operation, told.reminder, told.reminded, told.first_at) == (fresh.id, 0, 0, NOON + 199)
+
+
+def test_a_message_to_a_phone_leaves_the_contact_where_it_is(book):
+    """Whatever becomes of it: a contact is verified by its address."""
+    (send,) = mailed(book, "anna").values()
+    wish = Chase(send.contact, Kind.SEND_PHONE, None)
+    assert chase(book, wish) == 1
+    assert chase(book, wish) == 0
+    book.ledger.saw(book.lease, [send.contact], now=NOON + 50)
+    (message,) = book.claim(Kind.SEND_PHONE, now=NOON + 100)
+    assert (message.values.phone_number, message.contact_id) == ("86-13900001234", followed(book)["anna"].contact_id)
+    book.ledger.recover(book.lease, now=NOON + 110)
+    assert book.states() == {"anna": "verified"}
+    assert [(o.id, status) for o, status, _ in book.ledger.unsettled(book.directory)] == [(message.id, Status.IN_DOUBT)]
+    book.record(Change(message.id, Status.IN_DOUBT, Status.PENDING))
+    book.claim(Kind.SEND_PHONE, now=NOON + 120)
+    book.record(sent(message, at=NOON + 120, state=None))
+    assert book.states() == {"anna": "verified"}
+    told = followed(book)["anna"].phone
+    assert (told.status, told.first_at, told.last_at) == (Status.DONE, NOON + 100, NOON + 120)
+    assert chase(book, reminder(message, Kind.SEND_PHONE)) == 1, "of a number, though the address is verified"
+    assert book.claim(Kind.SEND_PHONE, now=NOON + 130) == []
+    assert len(book.claim(Kind.SEND_PHONE, now=NOON + 130, reminders=True)) == 1
+
+
+def test_mails_and_messages_are_counted_and_refused_each_by_themselves(book):
+    (send,) = mailed(book, "anna").values()
+    chase(book, Chase(send.contact, Kind.SEND_PHONE, None))
+    (message,) = book.claim(Kind.SEND_PHONE, now=NOON + 100)
+    count = partial(book.ledger.sends_since, book.directory, 0)
+    assert (count(), count(kind=Kind.SEND_PHONE)) == (1, 0)
+    refused = attempt(message, Outcome.DAILY, "SendValidateCodeExceedsLimitForAccount", NOON + 100)
+    book.record(Change(message.id, Status.IN_FLIGHT, Status.PENDING, attempt=refused))
+    assert book.ledger.refusal(book.directory) is None
+    assert book.ledger.refusal(book.directory, Kind.SEND_PHONE) == (NOON + 99, None)
+    (message,) = book.claim(Kind.SEND_PHONE, now=NOON + 200)
+    book.record(sent(message, at=NOON + 200, state=None))
+    assert (count(), count(kind=Kind.SEND_PHONE)) == (1, 1)
+    assert book.ledger.refusal(book.directory, Kind.SEND_PHONE) == (NOON + 99, NOON + 199)
 
 
 # -- totals, status, export

@@ -97,7 +97,7 @@ def test_a_staging_of_many_leaves_every_index_in_place(tmp_path):
     with pytest.raises(apsw.ConstraintError):
         ledger._db.connection.execute(
             "insert into contacts select null, directory, key, name, email_address, null, title, message_types, state,"
-            " null, 0, 0 from contacts limit 1"
+            " null, 0, null, 0 from contacts limit 1"
         )
     ledger.close()
 

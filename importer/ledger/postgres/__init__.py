@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from importer.ledger.address import redacted
 from importer.ledger.port import (
     Change,
+    Chase,
     Deferral,
     DirectoryStatus,
     ExportRow,
+    Followed,
     Lease,
     LedgerAway,
     LedgerFailed,
@@ -22,7 +24,7 @@ from importer.ledger.port import (
     Step,
     Totals,
 )
-from importer.ledger.postgres import leases, recording, reporting, submitting, syncing
+from importer.ledger.postgres import following, leases, recording, reporting, submitting, syncing
 from importer.ledger.postgres.database import Database
 from importer.ledger.postgres.opening import MIGRATIONS, address, opened
 from importer.model.errors import FixLedger
@@ -142,9 +144,9 @@ class PostgresLedger:
         with self._db.unit() as c:
             return submitting.recover(c, lease, now=now)
 
-    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool = False) -> list[Operation]:
         with self._db.unit() as c:
-            return submitting.claim(c, lease, kind, limit, now=now)
+            return submitting.claim(c, lease, kind, limit, now=now, reminders=reminders)
 
     def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
         with self._db.unit() as c:
@@ -174,17 +176,33 @@ class PostgresLedger:
         with self._db.view() as c:
             return submitting.unsettled(c, directory, keys)
 
-    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
+    def sends_since(
+        self, directory: int, since: float, until: float | None = None, kind: Kind = Kind.SEND_EMAIL
+    ) -> int:
         with self._db.view() as c:
-            return submitting.sends_since(c, directory, since, until)
+            return submitting.sends_since(c, directory, since, until, kind)
 
     def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
         with self._db.view() as c:
             return submitting.mailed(c, directory, since)
 
-    def refusal(self, directory: int) -> tuple[float, float | None] | None:
+    def refusal(self, directory: int, kind: Kind = Kind.SEND_EMAIL) -> tuple[float, float | None] | None:
         with self._db.view() as c:
-            return submitting.refusal(c, directory)
+            return submitting.refusal(c, directory, kind)
+
+    # -- seeing contacts through to verified
+
+    def followed(self, directory: int) -> list[Followed]:
+        with self._db.view() as c:
+            return following.followed(c, directory)
+
+    def saw(self, lease: Lease, contacts: Sequence[int], *, now: float) -> int:
+        with self._db.unit() as c:
+            return following.saw(c, lease, contacts, now=now)
+
+    def chase(self, lease: Lease, chases: Sequence[Chase], *, now: float) -> int:
+        with self._db.unit() as c:
+            return following.chase(c, lease, chases, now=now)
 
     # -- reporting
 

@@ -79,7 +79,9 @@ changed as (
         email_address = coalesce(taken -> 'email_address' ->> 1, c.email_address),
         phone_number = coalesce(taken -> 'phone_number' ->> 1, c.phone_number),
         title = coalesce(taken -> 'title' ->> 1, c.title),
-        message_types = coalesce(taken -> 'message_types' ->> 1, c.message_types)
+        message_types = coalesce(taken -> 'message_types' ->> 1, c.message_types),
+        verified_at = case when t.state is null then c.verified_at
+                           when t.state = 'verified' then coalesce(c.verified_at, t.at, c.updated_at) end
     from told t where c.id = t.contact),
 planned as (
     insert into operations (directory, contact, kind, status, rank, updated_at)

@@ -22,7 +22,8 @@ CONTACTS_IN_DOUBT = """
 update contacts set state = 'in_doubt', updated_at = %(now)s
 where id in (
     select contact from operations
-    where directory = %(directory)s and status = 'in_flight' and kind not in ('update', 'delete'))"""
+    where directory = %(directory)s and status = 'in_flight'
+      and kind not in ('send_phone_verification', 'update', 'delete'))"""
 NOW_IN_DOUBT = """
 update operations
 set status = 'in_doubt', tries = tries + 1, doubts = doubts + 1, code = %(code)s, message = %(message)s,
@@ -38,6 +39,7 @@ with due as materialized (
     select id from operations
     where directory = %(directory)s and kind = %(kind)s and status = 'pending'
       and (not_before is null or not_before <= %(now)s) and code is distinct from 'Deleting'
+      and reminder = 0
     order by rank, id limit %(limit)s),
 taken as (
     update operations o
@@ -45,6 +47,7 @@ taken as (
     from due where o.id = due.id and o.status = 'pending'
     returning o.*)
 select {COLUMNS} from taken o join contacts c on c.id = o.contact order by o.rank, o.id"""  # noqa: S608  of constants
+CLAIM_REMINDERS = CLAIM.replace("reminder = 0", "reminder > 0").replace("rank, o.id", "id").replace("rank, id", "id")
 IN_DOUBT = f"{OPERATION} where o.directory = %s and o.status = 'in_doubt' order by o.id"
 BEING_DELETED = f"""
 {OPERATION}
@@ -65,7 +68,7 @@ SENDS = """
 select count(*) from attempts
 where directory = %(directory)s and started_at >= %(since)s::bigint - %(under_way)s::bigint
   and ended_at >= %(since)s::bigint and started_at < %(until)s::bigint
-  and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+  and kind = '{kind}' and outcome in ('done', 'doubt')"""
 MAILED = """
 select a.started_at, c.email_address
 from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
@@ -73,10 +76,10 @@ where a.directory = %s and a.started_at > %s
   and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
 order by a.started_at"""
 EVER = 1 << 62  # later than any time
-REFUSED = "select max(started_at) from attempts where directory = %s and outcome = 'daily'"
+REFUSED = "select max(started_at) from attempts where directory = %s and outcome = 'daily' and kind = %s"
 AGAIN = """
 select min(started_at) from attempts
-where directory = %s and started_at > %s and kind = 'send_email_verification' and outcome = 'done'"""
+where directory = %s and started_at > %s and kind = '{kind}' and outcome = 'done'"""
 
 
 def recover(c: Cursor, lease: Lease, *, now: float) -> int:
@@ -93,7 +96,7 @@ def recover(c: Cursor, lease: Lease, *, now: float) -> int:
     return c.execute(NOW_IN_DOUBT, bindings).rowcount
 
 
-def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool) -> list[Operation]:
     fence(c, lease)
     bindings = {
         "directory": lease.directory,
@@ -101,7 +104,7 @@ def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float) -> lis
         "now": milliseconds(now),
         "limit": max(0, limit),
     }
-    return [_operation(row) for row in c.execute(CLAIM, bindings)]
+    return [_operation(row) for row in c.execute(CLAIM_REMINDERS if reminders else CLAIM, bindings)]
 
 
 def _operation(row: Sequence[Any]) -> Operation:
@@ -142,14 +145,14 @@ def deferrals(c: Cursor, directory: int) -> list[Deferral]:
     ]
 
 
-def sends_since(c: Cursor, directory: int, since: float, until: float | None) -> int:
+def sends_since(c: Cursor, directory: int, since: float, until: float | None, kind: Kind) -> int:
     bindings = {
         "directory": directory,
         "since": milliseconds(since),
         "until": milliseconds(until) if until is not None else EVER,
         "under_way": milliseconds(UNDER_WAY),
     }
-    (count,) = c.execute(SENDS, bindings).fetchone() or (0,)
+    (count,) = c.execute(SENDS.format(kind=kind.value), bindings).fetchone() or (0,)
     return int(count)
 
 
@@ -157,9 +160,9 @@ def mailed(c: Cursor, directory: int, since: float) -> list[tuple[float, str]]:
     return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
 
 
-def refusal(c: Cursor, directory: int) -> tuple[float, float | None] | None:
-    (refused,) = c.execute(REFUSED, (directory,)).fetchone() or (None,)
+def refusal(c: Cursor, directory: int, kind: Kind) -> tuple[float, float | None] | None:
+    (refused,) = c.execute(REFUSED, (directory, kind.value)).fetchone() or (None,)
     if refused is None:
         return None
-    (again,) = c.execute(AGAIN, (directory, refused)).fetchone() or (None,)
+    (again,) = c.execute(AGAIN.format(kind=kind.value), (directory, refused)).fetchone() or (None,)
     return seconds(refused), None if again is None else seconds(again)

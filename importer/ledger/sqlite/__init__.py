@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from importer.ledger.port import (
     Change,
+    Chase,
     Deferral,
     DirectoryStatus,
     ExportRow,
+    Followed,
     Lease,
     Observed,
     Run,
@@ -19,7 +21,7 @@ from importer.ledger.port import (
     Step,
     Totals,
 )
-from importer.ledger.sqlite import leases, recording, reporting, submitting, syncing
+from importer.ledger.sqlite import following, leases, recording, reporting, submitting, syncing
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
 from importer.model.operation import Kind, Operation, Status
 
@@ -129,9 +131,9 @@ class SqliteLedger:
         with self._db.unit() as c:
             return submitting.recover(c, lease, now=now)
 
-    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+    def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool = False) -> list[Operation]:
         with self._db.unit() as c:
-            return submitting.claim(c, lease, kind, limit, now=now)
+            return submitting.claim(c, lease, kind, limit, now=now, reminders=reminders)
 
     def record(self, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool]:
         with self._db.unit() as c:
@@ -161,17 +163,33 @@ class SqliteLedger:
         with self._db.view() as c:
             return submitting.unsettled(c, directory, json.dumps(list(keys)))
 
-    def sends_since(self, directory: int, since: float, until: float | None = None) -> int:
+    def sends_since(
+        self, directory: int, since: float, until: float | None = None, kind: Kind = Kind.SEND_EMAIL
+    ) -> int:
         with self._db.view() as c:
-            return submitting.sends_since(c, directory, since, until)
+            return submitting.sends_since(c, directory, since, until, kind)
 
     def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
         with self._db.view() as c:
             return submitting.mailed(c, directory, since)
 
-    def refusal(self, directory: int) -> tuple[float, float | None] | None:
+    def refusal(self, directory: int, kind: Kind = Kind.SEND_EMAIL) -> tuple[float, float | None] | None:
         with self._db.view() as c:
-            return submitting.refusal(c, directory)
+            return submitting.refusal(c, directory, kind)
+
+    # -- seeing contacts through to verified
+
+    def followed(self, directory: int) -> list[Followed]:
+        with self._db.view() as c:
+            return following.followed(c, directory)
+
+    def saw(self, lease: Lease, contacts: Sequence[int], *, now: float) -> int:
+        with self._db.unit() as c:
+            return following.saw(c, lease, contacts, now=now)
+
+    def chase(self, lease: Lease, chases: Sequence[Chase], *, now: float) -> int:
+        with self._db.unit() as c:
+            return following.chase(c, lease, chases, now=now)
 
     # -- reporting
 

@@ -42,7 +42,9 @@ begin
 
     update contacts
     set state = coalesce(new.state, state), contact_id = coalesce(new.contact_id, contact_id),
-        adopted = max(adopted, new.adopted), updated_at = coalesce(new.at, updated_at)
+        adopted = max(adopted, new.adopted), updated_at = coalesce(new.at, updated_at),
+        verified_at = case when new.state is null then verified_at
+                           when new.state = 'verified' then coalesce(verified_at, new.at, updated_at) end
     where (new.state is not null or new.contact_id is not null or new.adopted)
       and id = (select contact from applied where n = new.n);
 

@@ -103,7 +103,7 @@ def _directory(c: apsw.Connection, number: Any, profile: Any, endpoint: Any) -> 
     files = tuple(str(file) for (file,) in c.execute(FILES, (number,)))
     waits = tuple(deferrals(c, number))
     sums = totals(c, number, None)
-    refused = refusal(c, number)
+    refused = refusal(c, number, Kind.SEND_EMAIL)
     return DirectoryStatus(
         number, profile, endpoint, sums, waits, holder(c, number), last_run(c, number), refused, files
     )

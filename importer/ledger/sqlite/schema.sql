@@ -60,6 +60,7 @@ create table contacts (
     adopted integer not null default 0,
     stranger integer not null default 0,       -- 1: met in the directory, neither added nor asked for by a file
     missing_since integer,                     -- of the first sync in which no file asked for it any more
+    verified_at integer,                       -- when the directory was first seen to call it verified
     updated_at integer not null
 ) strict;
 
@@ -84,6 +85,7 @@ create table operations (
     kind text not null,
     status text not null,
     rank integer not null,                     -- its turn: the sheet's number, then the place of the row in it
+    reminder integer not null default 0,       -- of a send: how many went to the silent contact before it
     claimed_at integer,                        -- when the intent became durable
     not_before integer,
     reason text,
@@ -120,6 +122,8 @@ create table attempts (                        -- one call on the wire; only eve
 create index attempts_by_operation on attempts (operation);
 create index attempts_of_sends on attempts (directory, started_at)
     where kind = 'send_email_verification' and outcome in ('done', 'doubt');
+create index attempts_of_messages on attempts (directory, started_at)
+    where kind = 'send_phone_verification' and outcome in ('done', 'doubt');
 create index attempts_of_refusals on attempts (directory, started_at) where outcome = 'daily';
 
 create table deferrals (                       -- why a kind of operation waits in a directory

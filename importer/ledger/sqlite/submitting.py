@@ -24,7 +24,8 @@ CONTACTS_IN_DOUBT = """
 update contacts set state = 'in_doubt', updated_at = :now
 where id in (
     select contact from operations
-    where directory = :directory and status = 'in_flight' and kind not in ('update', 'delete'))"""
+    where directory = :directory and status = 'in_flight'
+      and kind not in ('send_phone_verification', 'update', 'delete'))"""
 NOW_IN_DOUBT = """
 update operations
 set status = 'in_doubt', tries = tries + 1, doubts = doubts + 1, code = :code, message = :message,
@@ -43,8 +44,9 @@ select json_group_array(
     order by rank, id)
 from ({OPERATION}
     where o.directory = ? and o.kind = ? and o.status = 'pending' and (o.not_before is null or o.not_before <= ?)
-      and o.code is not 'Deleting'
+      and o.code is not 'Deleting' and o.reminder = 0
     order by o.rank, o.id limit ?)"""  # noqa: S608  of constants
+DUE_REMINDERS = DUE.replace("reminder = 0", "reminder > 0").replace("rank, o.id", "id").replace("rank, id", "id")
 CLAIM = """
 update operations set status = 'in_flight', claimed_at = ?, not_before = null, reason = null, updated_at = ?
 where id in (select value ->> 0 from json_each(?)) and status = 'pending'"""
@@ -65,7 +67,7 @@ DEFERRALS = "select kind, reason, until from deferrals where directory = ? order
 SENDS = """
 select count(*) from attempts
 where directory = ?1 and started_at >= ?2 - ?4 and ended_at >= ?2 and started_at < ?3
-  and kind = 'send_email_verification' and outcome in ('done', 'doubt')"""
+  and kind = '{kind}' and outcome in ('done', 'doubt')"""
 MAILED = """
 select a.started_at, c.email_address
 from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
@@ -73,10 +75,10 @@ where a.directory = ? and a.started_at > ?
   and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
 order by a.started_at"""
 EVER = 1 << 62  # later than any time
-REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily'"
+REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily' and kind = ?"
 AGAIN = """
 select min(started_at) from attempts
-where directory = ? and started_at > ? and kind = 'send_email_verification' and outcome = 'done'"""
+where directory = ? and started_at > ? and kind = '{kind}' and outcome = 'done'"""
 
 
 def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:
@@ -94,10 +96,10 @@ def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:
     return c.changes()
 
 
-def claim(c: apsw.Connection, lease: Lease, kind: Kind, limit: int, *, now: float) -> list[Operation]:
+def claim(c: apsw.Connection, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool) -> list[Operation]:
     fence(c, lease)
     at = milliseconds(now)
-    due = c.execute(DUE, (lease.directory, kind, at, max(0, limit))).get
+    due = c.execute(DUE_REMINDERS if reminders else DUE, (lease.directory, kind, at, max(0, limit))).get
     c.execute(CLAIM, (at, at, due))
     return [_operation(row) for row in json.loads(due)]
 
@@ -140,18 +142,20 @@ def deferrals(c: apsw.Connection, directory: int) -> list[Deferral]:
     ]
 
 
-def sends_since(c: apsw.Connection, directory: int, since: float, until: float | None) -> int:
+def sends_since(c: apsw.Connection, directory: int, since: float, until: float | None, kind: Kind) -> int:
     end = milliseconds(until) if until is not None else EVER
-    return int(c.execute(SENDS, (directory, milliseconds(since), end, milliseconds(UNDER_WAY))).get)
+    return int(
+        c.execute(SENDS.format(kind=kind.value), (directory, milliseconds(since), end, milliseconds(UNDER_WAY))).get
+    )
 
 
 def mailed(c: apsw.Connection, directory: int, since: float) -> list[tuple[float, str]]:
     return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
 
 
-def refusal(c: apsw.Connection, directory: int) -> tuple[float, float | None] | None:
-    refused = c.execute(REFUSED, (directory,)).get
+def refusal(c: apsw.Connection, directory: int, kind: Kind) -> tuple[float, float | None] | None:
+    refused = c.execute(REFUSED, (directory, kind)).get
     if refused is None:
         return None
-    again = c.execute(AGAIN, (directory, refused)).get
+    again = c.execute(AGAIN.format(kind=kind.value), (directory, refused)).get
     return seconds(refused), None if again is None else seconds(again)

@@ -29,14 +29,14 @@ def _zone(name: str) -> str:
 
 
 def _seconds(value: object) -> object:
-    """``45m``, ``1h30m``, ``90s`` or a number, in seconds."""
+    """``3d``, ``45m``, ``1h30m``, ``90s`` or a number, in seconds."""
     if not isinstance(value, str) or not (text := value.strip()):
         return value
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    parts = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
     if parts is None:
         return value
-    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return float(days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 
 
 class Settings(BaseSettings):
@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     chinese_names: bool = Field(True, description="names may have Chinese characters")
     email_max: int = Field(EMAIL_MAX, ge=3, description="longest address, in characters")
     reserve: int = Field(0, ge=0, description="of the day's sends, kept for people")
+    remind_after: Annotated[float, BeforeValidator(_seconds)] = Field(
+        259_200.0, ge=0, description="seconds of silence after which a contact gets one more mail"
+    )
+    reminders: int = Field(2, ge=0, description="mails, at most, to a contact that stays silent after its first")
     wait: bool = Field(False, description="stay and go on when the next day's sends begin")
     wait_for_lease: bool = Field(False, description="wait while another run holds the directory")
     until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")

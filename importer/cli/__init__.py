@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from importer.cli import commands
+from importer.cli.verify import verify
 from importer.version import __version__
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ for command in (
     commands.check,
     commands.plan,
     commands.run,
+    verify,
     commands.status,
     commands.export,
     commands.errors,

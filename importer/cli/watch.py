@@ -3,14 +3,13 @@
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import typer
 
 from importer.cli.out import Out
 from importer.model.operation import Kind
-from importer.report.summary import Summary
 from importer.submit.course import Course
 
 if TYPE_CHECKING:
@@ -21,12 +20,15 @@ REFRESH = 0.25  # seconds between redraws on a terminal
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-class Job(Protocol):
-    def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Summary]: ...
+Came_co = TypeVar("Came_co", covariant=True)
 
 
-async def watched(job: Job, out: Out) -> Summary:
-    """The job's summary. One signal lets it finish the calls under way, a second one ends it at once."""
+class Job(Protocol[Came_co]):
+    def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Came_co]: ...
+
+
+async def watched(job: Job[Came_co], out: Out) -> Came_co:
+    """What came of the job. One signal lets it finish the calls under way, a second one ends it at once."""
     courses: list[Course] = []
     async with anyio.create_task_group() as group:
         group.start_soon(_obey, courses, group.cancel_scope, out)

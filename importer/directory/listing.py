@@ -1,15 +1,15 @@
 """The directory as it stands: every contact, page by page, although it may change under the reader."""
 
 import random as dice
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from importer.directory import Caller, Listed, Parameters
-from importer.directory.codes import GET, LIST
+from importer.directory.codes import GET, LIST, VERIFICATIONS
 from importer.directory.outcome import fault, plain, refusal
 from importer.model.errors import TryLater
 from importer.model.operation import Answer, Outcome
@@ -48,11 +48,25 @@ class _Reader:
         return backoff if wait is None else wait + backoff * self.random() / 4
 
 
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Found]):
+    """What is listed: by which action, under which name, and what each of its items is."""
+
+    action: str
+    items: str
+    what: str
+    read: Callable[[Any], tuple[Hashable, Found]]  # an item's own key, and its value
+
+
 @dataclass(slots=True)
-class _Pass:
+class _Pass(Generic[Found]):
     """One reading of all pages, and whether the directory held still for it."""
 
-    found: dict[str, Listed] = field(default_factory=dict)
+    kind: _Kind[Found]
+    found: dict[Hashable, Found] = field(default_factory=dict)
     rows: int = 0
     total: int | None = None
     shrank: bool = False
@@ -60,11 +74,11 @@ class _Pass:
     def take(self, body: dict[str, Any]) -> bool:
         """Add a page; whether it was the last."""
         total = body["TotalCount"]
-        page = [listed(contact) for contact in body.get("Contacts") or ()]
+        page = [self.kind.read(item) for item in body.get(self.kind.items) or ()]
         self.shrank |= self.total is not None and total < self.total
         self.total = total
         self.rows += len(page)
-        self.found.update((contact.contact_id, contact) for contact in page)
+        self.found.update(page)
         return not page or self.rows >= total
 
     @property
@@ -86,14 +100,30 @@ async def listing(
     ``attempts`` of one page before it is given up. Raises `FixAccess` when the directory refuses, with what
     to do, and `TryLater` when it does not answer, or does not hold still for `PASSES` readings.
     """
-    reader = _Reader(caller, sleep, random, attempts)
+    return await _whole(_Reader(caller, sleep, random, attempts), CONTACTS, page_size)
+
+
+async def verifications(
+    caller: Caller,
+    *,
+    page_size: int = 100,
+    sleep: Sleep = anyio.sleep,
+    random: Callable[[], float] = dice.random,
+    attempts: int = 8,
+) -> set[tuple[str, str]]:
+    """What still waits to be verified: pairs of a contact's id and an address or number. Raises as `listing`."""
+    found = await _whole(_Reader(caller, sleep, random, attempts), TARGETS, page_size)
+    return set(found)
+
+
+async def _whole(reader: _Reader, kind: _Kind[Found], page_size: int) -> list[Found]:
     for attempt in range(PASSES):
         if attempt:
-            await sleep(0.2 * attempt * (0.5 + random() / 2))
-        reading = await _pass(reader, page_size)
+            await reader.sleep(0.2 * attempt * (0.5 + reader.random() / 2))
+        reading = await _pass(reader, kind, page_size)
         if reading.whole:
             return list(reading.found.values())
-    raise _later(fault(LIST, "ListingUnstable", sent=True))
+    raise _later(fault(LIST, "ListingUnstable", sent=True), kind.what)
 
 
 async def contact(
@@ -125,12 +155,26 @@ def listed(contact: Any) -> Listed:
     )
 
 
-async def _pass(reader: _Reader, page_size: int) -> _Pass:
-    reading = _Pass()
+def _item(contact: Any) -> tuple[Hashable, Listed]:
+    found = listed(contact)
+    return found.contact_id, found
+
+
+def _target(item: Any) -> tuple[Hashable, tuple[str, str]]:
+    pair = (item["ContactId"], plain(item.get("Target")))
+    return pair, pair
+
+
+CONTACTS = _Kind(LIST, "Contacts", "the directory", _item)
+TARGETS = _Kind(VERIFICATIONS, "ContactVerifications", "what waits to be verified", _target)
+
+
+async def _pass(reader: _Reader, kind: _Kind[Found], page_size: int) -> _Pass[Found]:
+    reading = _Pass(kind)
     for number in range(1, PAGES + 1):
-        answer = await reader.read(LIST, {"PageNumber": number, "PageSize": page_size})
+        answer = await reader.read(kind.action, {"PageNumber": number, "PageSize": page_size})
         if answer.outcome is not Outcome.DONE or answer.body is None:
-            raise _unread(answer)
+            raise _unread(answer, kind)
         if reading.take(answer.body):
             break
     return reading
@@ -146,11 +190,11 @@ def _result(state: RetryCallState) -> Answer:
     return answer
 
 
-def _unread(answer: Answer) -> Exception:
-    return _later(answer) if answer.outcome in _AGAIN else refusal(LIST, answer)
+def _unread(answer: Answer, kind: _Kind[Any]) -> Exception:
+    return _later(answer, kind.what) if answer.outcome in _AGAIN else refusal(kind.action, answer)
 
 
-def _later(answer: Answer) -> TryLater:
+def _later(answer: Answer, what: str) -> TryLater:
     why = refusal(LIST, answer)
     wait = f"; the server asks to wait {answer.wait:.0f} s" if answer.wait else ""
-    return TryLater(f"the directory could not be listed: {why.message}{wait}", hint=why.hint, code=answer.code)
+    return TryLater(f"{what} could not be listed: {why.message}{wait}", hint=why.hint, code=answer.code)

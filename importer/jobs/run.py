@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import anyio
 
@@ -22,7 +23,7 @@ from importer.settings import Settings, load
 from importer.sheet import Sheet
 from importer.stage.check import Checked
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Desk, Halted
+from importer.submit.course import Course, Halted
 from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
@@ -87,7 +88,7 @@ async def carry_out(
             world.tally.span("stage", began, course.clock.ticks())
             await _submit(course, world, listed, task.settings)
     except BaseExceptionGroup as group:
-        error = _cause(group)
+        error = cause(group)
         if not isinstance(error, LeaseLost) or staged is None:
             raise error from None
         lost = True
@@ -95,7 +96,7 @@ async def carry_out(
     return await _finish(course, staged, task, lease_lost=lost)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error that made the others: ours if there is one, else the group as it is."""
     ours = group.subgroup(ImporterError)
     while isinstance(ours, BaseExceptionGroup):
@@ -199,13 +200,23 @@ async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) 
         lease_lost=lease_lost,
         notes=(STRANGERS,) if tally.strangers else (),
     )
-    await _close(course.desk, course, summary)
+    await close(course, summary)
     return summary
 
 
-async def _close(desk: Desk, course: Course, summary: Summary) -> None:
+class Told(Protocol):
+    """What a command prints of a run."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+async def close(course: Course, summary: Told) -> None:
+    """Write down what the run came to."""
     printed = json.dumps(summary.as_json(), ensure_ascii=False)
     ended = course.clock.now()
-    await desk.do(
+    await course.desk.do(
         lambda ledger: ledger.finish_run(course.run, ended_at=ended, exit_code=summary.exit_code, totals=printed)
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from importer.model.contact import Contact, fold
 from importer.model.errors import ComeBack, FixLedger, ImporterError
 from importer.model.operation import Attempt, Kind, Operation, State, Status, Wanted
+from importer.model.standing import Followed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -210,41 +211,6 @@ class Deferral:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How far one channel (mail, phone) is with a contact: its newest send, and what went out since the first one.
-
-    A first send begins a way; one that is sent once more because nobody answered is its ``reminder``, numbered from 1.
-    Times are seconds; what may have gone out counts as gone out.
-    """
-
-    operation: int  # the newest
-    status: Status
-    reminder: int  # its number; 0: it is the first send
-    code: str | None = None
-    message: str | None = None
-    first_at: float | None = None
-    last_at: float | None = None
-    reminded: int = 0  # reminders that went out
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A contact that is, or may be, in the directory, and how its verification stands; ``file``: the newest asking."""
-
-    contact: int
-    name: str
-    email_address: str
-    phone_number: str | None
-    contact_id: str
-    state: State
-    verified_at: float | None = None  # when the directory was first seen to say so
-    file: str | None = None
-    line: int | None = None
-    mail: Way | None = None
-    phone: Way | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Chase:
     """A wish to send to a contact once more: ``after`` is the newest send of that kind, ``None`` if there is none."""
 
@@ -379,7 +345,8 @@ class Ledger(Protocol):
     def recover(self, lease: Lease, *, now: float) -> int:
         """What is found in flight is in doubt, its unfinished attempt written down; how many there were.
 
-        So is the contact, but for a message to a phone, an update or a delete: it stands as it stood until the look that settles it.
+        So is the contact, but for a message to a phone, an update or a delete: it stands as it stood until the look
+        that settles it.
         """
 
     def claim(self, lease: Lease, kind: Kind, limit: int, *, now: float, reminders: bool = False) -> list[Operation]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from importer.ledger.port import Followed, Way
 from importer.model.operation import Kind, State, Status
+from importer.model.standing import Followed, Way
 
 CONTACTS = """
 select id, name, email_address, phone_number, contact_id, state, verified_at from contacts
@@ -51,15 +51,11 @@ def followed(
     contacts: Iterable[tuple[Any, ...]], ways: Ways, asking: Mapping[int, tuple[str, int]], seconds: Seconds
 ) -> list[Followed]:
     """Contacts as `CONTACTS` gives them, each with its ways and the newest row that asks for it."""
-    return [
-        Followed(
-            number,
-            *values,
-            State(state),
-            None if verified_at is None else seconds(verified_at),
-            *asking.get(number, (None, None)),
-            ways.get((number, Kind.SEND_EMAIL.value)),
-            ways.get((number, Kind.SEND_PHONE.value)),
-        )
-        for number, *values, state, verified_at in contacts
-    ]
+    found = []
+    for number, name, email, phone, contact_id, state, verified_at in contacts:
+        file, line = asking.get(number, (None, None))
+        known = Followed(number, name, email, phone, contact_id, State(state), file=file, line=line)
+        since = None if verified_at is None else seconds(verified_at)
+        mail, message = (ways.get((number, kind.value)) for kind in (Kind.SEND_EMAIL, Kind.SEND_PHONE))
+        found.append(replace(known, verified_at=since, mail=mail, phone=message))
+    return found

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from rich.text import Text
 from importer.directory.codes import Entry
 from importer.ledger.port import ExportRow
 from importer.report.summary import Summary
+from importer.report.verification import Verification
 
 PLACES = 3  # shown of each rule
 SCREENFUL = 20  # lines of the table of rules
@@ -152,6 +154,37 @@ def summary(result: Summary) -> Iterator[RenderableType]:
     if result.stopped:
         yield Text(f"stopped: {result.stopped['code']}: {result.stopped['message']}", "red")
     yield Text(_next(result))
+
+
+def verification(result: Verification, report: Path | None) -> Iterator[RenderableType]:
+    """Who is verified, who waits, who was mailed again, whom a person must see to, and what happens next."""
+    table = _balance()
+    for name, count in result.verification.items():
+        table.add_row(name.replace("_", " "), str(count))
+    made = sum(count for codes in result.calls.values() for count in codes.values())
+    table.add_row("calls", str(made))
+    yield table
+    yield from _waits(result.as_json()["deferrals"])
+    if result.stopped:
+        yield Text(f"stopped: {result.stopped['code']}: {result.stopped['message']}", "red")
+    if result.verification["for_a_person"]:
+        yield Text(f"for a person: {report} says who and why" if report else "who, and why: --report waiting.csv")
+    yield Text(_onwards(result))
+
+
+def _onwards(result: Verification) -> str:
+    when = result.next_action_at
+    match result.exit_code:
+        case 0 | 1 if when:
+            return f"the same command has something to do from {when} on"
+        case 0 | 1:
+            return "nobody is waited for any more"
+        case 3:
+            return f"to be continued: run the same command again{f' after {when}' if when else ''}"
+        case 5:
+            return "in doubt: some outcomes could not be learned; the same command looks again"
+        case _:
+            return "unfinished: the same command continues"
 
 
 def _next(result: Summary) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from importer.ledger.port import Ledger
 from importer.model.clock import Day
+from importer.model.operation import Kind
 
 PROBE = 3600.0  # seconds after which a directory that refused the day's first mail is asked again
 LASTS = 7 * 86_400.0  # seconds for which a limit that was met is believed
@@ -65,11 +66,11 @@ class Daily:
         return 0 if self.refused(now) is not None else max(0, self.likely(now) - sent)
 
 
-def seen(ledger: Ledger, directory: int, zone: str) -> Refusal | None:
+def seen(ledger: Ledger, directory: int, zone: str, kind: Kind = Kind.SEND_EMAIL) -> Refusal | None:
     """What the last refusal taught of the directory's day; ``None`` before the first one."""
-    found = ledger.refusal(directory)
+    found = ledger.refusal(directory, kind)
     if found is None:
         return None
     at, again = found
     begins = Day.of(at, zone, Refusal(at, 0, again).opens(zone)).start
-    return Refusal(at, ledger.sends_since(directory, begins, at), again)
+    return Refusal(at, ledger.sends_since(directory, begins, at, kind), again)

@@ -46,16 +46,16 @@ def decide(operation: Operation, answer: Answer, attempt: Attempt, *, doubts: in
             )
             return Decision(change, Next.ON)
         case Outcome.ROW:
-            return Decision(_change(operation, attempt, Status.FAILED, State.FAILED), Next.ON)
+            return Decision(_change(operation, attempt, Status.FAILED, _of(operation, State.FAILED)), Next.ON)
         case Outcome.DOUBT | Outcome.LOOK:
-            return Decision(_change(operation, attempt, Status.IN_DOUBT, State.IN_DOUBT), Next.ON)
+            return Decision(_change(operation, attempt, Status.IN_DOUBT, _of(operation, State.IN_DOUBT)), Next.ON)
         case Outcome.STOP:
             return Decision(_change(operation, attempt, Status.PENDING), Next.STOP)
         case Outcome.FULL | Outcome.DAILY:
             reason = CLOSES[answer.outcome]
             return Decision(_change(operation, attempt, Status.PENDING, reason=reason), Next.CLOSE)
         case Outcome.RESEND if answer.sent and operation.kind in SENDS and doubts >= RESENDS:
-            return Decision(_change(operation, attempt, Status.IN_DOUBT, State.IN_DOUBT), Next.ON)
+            return Decision(_change(operation, attempt, Status.IN_DOUBT, _of(operation, State.IN_DOUBT)), Next.ON)
         case Outcome.CONFLICT | Outcome.THROTTLE | Outcome.RESEND:
             return Decision(_change(operation, attempt, Status.IN_FLIGHT), Next.AGAIN)
 
@@ -63,7 +63,8 @@ def decide(operation: Operation, answer: Answer, attempt: Attempt, *, doubts: in
 def put_back(operation: Operation, *, at: float, doubtful: bool = False, reason: str | None = None) -> Change:
     """A claimed operation that is not under way waits again; one that may have been done waits for a look."""
     if doubtful:
-        return Change(operation.id, Status.IN_FLIGHT, Status.IN_DOUBT, State.IN_DOUBT, reason=reason, at=at)
+        state = _of(operation, State.IN_DOUBT)
+        return Change(operation.id, Status.IN_FLIGHT, Status.IN_DOUBT, state, reason=reason, at=at)
     return Change(operation.id, Status.IN_FLIGHT, Status.PENDING, reason=reason, at=at)
 
 
@@ -72,6 +73,11 @@ def contact_id(answer: Answer) -> str | None:
     contact = (answer.body or {}).get("Contact")
     found = contact.get("ContactId") if isinstance(contact, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _of(operation: Operation, state: State) -> State | None:
+    """The contact's state after an operation, if that is its to say: a message to a phone leaves it as it is."""
+    return None if operation.kind is Kind.SEND_PHONE else state
 
 
 def _change(

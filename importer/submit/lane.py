@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer.directory import Parameters
 from importer.directory.outcome import refusal
-from importer.ledger.port import Change
+from importer.ledger.port import Change, Ledger
 from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.course import Course, Halted, Stop
@@ -95,7 +95,15 @@ def parameters(operation: Operation) -> Parameters:
             "Title": values.title,
             "MessageTypes": values.message_types,
         }
+    if operation.kind is Kind.SEND_PHONE:
+        return {"ContactId": operation.contact_id, "PhoneNumber": values.phone_number}
     return {"ContactId": operation.contact_id, "EmailAddress": values.email_address}
+
+
+def target(operation: Operation) -> str | None:
+    """Whom a send goes to; ``None`` for what is no send."""
+    values = operation.values
+    return {Kind.SEND_EMAIL: values.email_address, Kind.SEND_PHONE: values.phone_number}.get(operation.kind)
 
 
 class Lane:
@@ -160,8 +168,15 @@ class Lane:
     async def _claim(self, limit: int) -> list[Operation]:
         if limit <= 0:
             return []
-        course, now = self._course, self._course.clock.now()
-        return await course.desk.do(lambda ledger: ledger.claim(course.lease, self.kind, limit, now=now))
+        course, now, fed = self._course, self._course.clock.now(), self._fed
+
+        def claim(ledger: Ledger) -> list[Operation]:
+            first = ledger.claim(course.lease, self.kind, limit, now=now)
+            if first or not fed or self.kind not in SENDS:
+                return first
+            return ledger.claim(course.lease, self.kind, limit, now=now, reminders=True)  # of what is left over
+
+        return await course.desk.do(claim)
 
     async def _wait(self) -> None:
         async with anyio.create_task_group() as group:
@@ -227,7 +242,7 @@ class Lane:
         return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
 
     async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
-        await self._pace.turn(self.kind, operation.values.email_address if self.kind is Kind.SEND_EMAIL else None)
+        await self._pace.turn(self.kind, target(operation))
         while not self._course.may_start():
             await self._course.nap(LEASE_LOOK)  # it is renewed, or lost, in a while; raises when the run stops
             await self._pace.turn(self.kind)

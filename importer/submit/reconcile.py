@@ -45,9 +45,7 @@ class Listing:
 
 def settle(unsettled: Sequence[Unsettled], listing: Listing, *, now: float) -> list[Change]:
     """The changes that the listing, as seen ``now``, allows; what it cannot settle stays as it is."""
-    changes = (
-        _settle_add(*item, listing) if item[0].kind is Kind.ADD else _settle_send(*item, listing) for item in unsettled
-    )
+    changes = (SETTLING.get(item[0].kind, _settle_send)(*item, listing) for item in unsettled)
     return [replace(change, at=now) for change in changes if change is not None]
 
 
@@ -122,6 +120,25 @@ def _settle_send(operation: Operation, status: Status, code: str | None, listing
         return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
     why = "is not in the directory any more" if found is None else "has another address in the directory"
     return _failed(operation, status, code or NO_CONTACT, f"the contact {why}")
+
+
+def _settle_message(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:
+    """A message to a phone: the contact is verified without it, so its state stays."""
+    found = listing.known(operation.contact_id)
+    if found is None and (code != NO_CONTACT or operation.tries >= LOOKS):
+        message = "the contact is not in the directory any more"
+        return Change(operation.id, status, Status.FAILED, code=code or NO_CONTACT, message=message)
+    if code == NO_VERIFICATION:
+        if found is not None and found.phone_number == operation.values.phone_number:
+            return Change(operation.id, status, Status.DONE, code="ok")
+        message = "the directory has no verification waiting for this number"
+        return Change(operation.id, status, Status.FAILED, code=code, message=message)
+    if operation.doubts <= RESENDS:
+        return Change(operation.id, status, Status.PENDING, code=code)
+    return None
+
+
+SETTLING = {Kind.ADD: _settle_add, Kind.SEND_PHONE: _settle_message}
 
 
 def _failed(operation: Operation, status: Status, code: str, message: str) -> Change:

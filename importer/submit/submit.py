@@ -10,11 +10,12 @@ import anyio
 import anyio.to_thread
 
 from importer.directory import Caller, Listed
-from importer.ledger.port import Change, Lease, LeaseLost
+from importer.ledger.port import Change, Lease, LeaseLost, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.submit.course import Course, Desk, Halted, Stop, Tally
 from importer.submit.daily import Daily, seen
+from importer.submit.decide import SENDS
 from importer.submit.lane import Lane, Places, Quota
 from importer.submit.pace import MINUTE, Allowance, Pace, Targets
 from importer.submit.reconcile import Listing, absent, settle
@@ -89,31 +90,35 @@ async def kept(course: Course, limits: Limits) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def submit(course: Course, world: World, limits: Limits, listed: Sequence[Listed]) -> None:
+async def submit(course: Course, world: World, limits: Limits, listed: Sequence[Listed], *, adds: bool = True) -> None:
     """Carry out what the ledger holds for the lease's directory. ``listed``: the directory as just listed.
 
-    Everything ends in the ledger and on ``course``, which is to be `kept` meanwhile.
+    Without ``adds`` only what is to be sent. Everything ends in the ledger and on ``course``, which is to be `kept`
+    meanwhile.
     """
     course.last_good = course.clock.ticks()  # what came before, a night perhaps, is not the directory's silence
     pace = await _pace(course, limits)
     with suppress(Halted):
-        await _rounds(course, world, limits, pace, Listing(listed))
+        await _rounds(course, world, limits, pace, Listing(listed), adds=adds)
 
 
-async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing) -> None:
+async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing, *, adds: bool) -> None:
     """Look, call, and look again at what came out in doubt, until a look settles nothing more and no quota is left."""
     directory = course.lease.directory
-    adds = Window.remembered(await course.desk.do(lambda ledger: ledger.concurrency(directory)))
+    window = Window.remembered(await course.desk.do(lambda ledger: ledger.concurrency(directory)))
+    messages = await _allowance(course, limits, Kind.SEND_PHONE)
     listing, _ = await _reconcile(course, world, limits, listing)
     for _ in range(ROUNDS):
         places = Places(max(0, limits.max_contacts - len(listing)))
-        lanes = (
-            Lane(Kind.ADD, course, pace, places, adds),
-            Lane(Kind.SEND_EMAIL, course, pace, pace.allowance, Window(SENDERS, SENDERS)),
+        sends: tuple[tuple[Kind, Quota, Window], ...] = (
+            (Kind.SEND_EMAIL, pace.allowance, Window(SENDERS, SENDERS)),
+            (Kind.SEND_PHONE, messages, Window(SENDERS, SENDERS)),
         )
+        kinds = ((Kind.ADD, places, window), *sends) if adds else sends
+        lanes = tuple(Lane(kind, course, pace, quota, own) for kind, quota, own in kinds)
         await _carry_out(course, lanes)
-        await _defer(course, lanes, (places, pace.allowance))
-        await course.desk.do(lambda ledger: ledger.remember(course.lease, adds.limit))
+        await _defer(course, lanes, tuple(quota for _, quota, _ in kinds))
+        await course.desk.do(lambda ledger: ledger.remember(course.lease, window.limit))
         revived = any(lane.revived for lane in lanes)
         if course.halted or not (revived or await _doubts(course)):
             return
@@ -123,15 +128,27 @@ async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, list
 
 
 async def _pace(course: Course, limits: Limits) -> Pace:
-    directory = course.lease.directory
-    refusal = await course.desk.do(lambda ledger: seen(ledger, directory, limits.day_zone))
-    daily = Daily(limits.daily_sends, limits.day_zone, limits.reserve, refusal)
-    today = daily.day(course.clock.now())
-    sent = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.start))
-    ahead = await course.desk.do(lambda ledger: ledger.sends_since(directory, today.end))
+    allowance = await _allowance(course, limits, Kind.SEND_EMAIL)
     waiting = replace(course.clock, sleep=course.nap)
-    allowance = Allowance(daily, sent, course.clock, ahead)
     return Pace(limits.calls_per_second, allowance, waiting, await _targets(course, limits, waiting))
+
+
+async def _allowance(course: Course, limits: Limits, kind: Kind) -> Allowance:
+    """What the day allows of mails, or of messages to phones: each is counted by itself."""
+    directory, now = course.lease.directory, course.clock.now()
+
+    def used(ledger: Ledger) -> tuple[Daily, int, int]:
+        daily, sent = allowed(ledger, directory, limits, kind, now)
+        return daily, sent, ledger.sends_since(directory, daily.day(now).end, kind=kind)
+
+    daily, sent, ahead = await course.desk.do(used)
+    return Allowance(daily, sent, course.clock, ahead)
+
+
+def allowed(ledger: Ledger, directory: int, limits: Limits, kind: Kind, now: float) -> tuple[Daily, int]:
+    """The day of ``now`` as the directory taught it, and the sends of that kind in it so far."""
+    daily = Daily(limits.daily_sends, limits.day_zone, limits.reserve, seen(ledger, directory, limits.day_zone, kind))
+    return daily, ledger.sends_since(directory, daily.day(now).start, kind=kind)
 
 
 async def _targets(course: Course, limits: Limits, clock: Clock) -> Targets:
@@ -159,14 +176,23 @@ async def _doubts(course: Course) -> int:
     return len(await course.desk.do(lambda ledger: ledger.unsettled(course.lease.directory)))
 
 
-async def _carry_out(course: Course, lanes: tuple[Lane, Lane]) -> None:
-    """Both lanes side by side; what the first one adds wakes the second."""
-    adds, sends = lanes
-    adds.finish()  # all of them are in the ledger already
+async def _carry_out(course: Course, lanes: tuple[Lane, ...]) -> None:
+    """All lanes side by side; what is added wakes those that send."""
+    sends = [lane for lane in lanes if lane.kind in SENDS]
+
+    def wake() -> None:
+        for lane in sends:
+            lane.wake()
+
     async with anyio.create_task_group() as group:
-        group.start_soon(_recorded, course, sends, sends.wake)
-        await _recorded(course, adds, sends.wake)
-        sends.finish()
+        for lane in sends:
+            group.start_soon(_recorded, course, lane, lane.wake)
+        for lane in lanes:
+            if lane not in sends:
+                lane.finish()  # all of them are in the ledger already
+                await _recorded(course, lane, wake)
+        for lane in sends:
+            lane.finish()
 
 
 async def _recorded(course: Course, lane: Lane, then: Callable[[], None]) -> None:

@@ -13,7 +13,6 @@ from importer.ledger.port import (
     Deferral,
     DirectoryStatus,
     ExportRow,
-    Followed,
     Lease,
     LedgerAway,
     LedgerFailed,
@@ -29,6 +28,7 @@ from importer.ledger.postgres.database import Database
 from importer.ledger.postgres.opening import MIGRATIONS, address, opened
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind, Operation, Status
+from importer.model.standing import Followed
 
 if TYPE_CHECKING:
     import polars as pl

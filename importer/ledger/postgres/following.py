@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from importer.ledger import ways
-from importer.ledger.port import Chase, Followed, Lease
+from importer.ledger.port import Chase, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, milliseconds, seconds
 from importer.model.operation import Kind
+from importer.model.standing import Followed
 
 SEEN = """
 update contacts set state = 'verified', verified_at = coalesce(verified_at, %s), updated_at = %s

@@ -12,7 +12,6 @@ from importer.ledger.port import (
     Deferral,
     DirectoryStatus,
     ExportRow,
-    Followed,
     Lease,
     Observed,
     Run,
@@ -24,6 +23,7 @@ from importer.ledger.port import (
 from importer.ledger.sqlite import following, leases, recording, reporting, submitting, syncing
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
 from importer.model.operation import Kind, Operation, Status
+from importer.model.standing import Followed
 
 if TYPE_CHECKING:
     import polars as pl

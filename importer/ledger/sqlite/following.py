@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import apsw
 
 from importer.ledger import ways
-from importer.ledger.port import Chase, Followed, Lease
+from importer.ledger.port import Chase, Lease
 from importer.ledger.sqlite.leases import fence, milliseconds, seconds
 from importer.model.operation import Kind
+from importer.model.standing import Followed
 
 SEEN = """
 update contacts set state = 'verified', verified_at = coalesce(verified_at, ?), updated_at = ?

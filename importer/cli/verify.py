@@ -1,0 +1,45 @@
+"""The command that sees contacts through to verified."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, RESERVE, Options, option, takes
+from importer.cli.out import Out
+
+if TYPE_CHECKING:
+    from importer.settings import Settings
+
+CHASING: Options = {
+    "remind_after": option(str | None, "Silence after which a contact gets one more mail, as 3d or 12h (3d)."),
+    "reminders": option(int | None, "Mails, at most, to a contact that stays silent after its first (2)."),
+    "wait_for_lease": COURSE["wait_for_lease"],
+}
+
+
+@takes(CHASING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, OUTPUT)
+def verify(
+    *,
+    settings: "Settings",
+    out: Out,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write where each contact stands to this .csv.")
+    ] = None,
+) -> None:
+    """See who is verified, and mail those that stay silent once more, from what the day has left."""
+    import anyio
+
+    from importer.cli.watch import watched
+    from importer.jobs.verify import aimed, written
+    from importer.jobs.verify import verify as job
+    from importer.report.console import verification
+
+    target = aimed(report) if report else None
+    result = anyio.run(watched, partial(job, settings), out)
+    if target:
+        written(target, result)
+        out.wrote(target, ())
+    out.result(result.as_json(), *verification(result, target))
+    raise typer.Exit(result.exit_code)

@@ -37,8 +37,9 @@ def grid(text: bytes, dialect: Dialect, file: str) -> Grid:
 def _columns(text: bytes, dialect: Dialect) -> Grid | None:
     """The whole text at once, where quotes are only where they belong; ``None`` where they may not be."""
     header, first = dialect.header, dialect.header_end + 1
-    if b"\x01" in text:
-        return None
+    whole = None if b'"' in text else _exact(text, dialect)
+    if whole is not None or b"\x01" in text:
+        return whole
     raw = _raw(text, dialect.header_end)
     lines = pl.int_range(first, first + len(raw), dtype=pl.UInt32, eager=True)
     quoted = b'"' in text
@@ -63,8 +64,42 @@ def _columns(text: bytes, dialect: Dialect) -> Grid | None:
     return Grid(header, frame, lines, [_ragged(ragged.with_columns(line=lines.gather(ragged["row"])), dialect)])
 
 
+def _exact(text: bytes, dialect: Dialect) -> Grid | None:
+    """A text without quotes whose lines surely all have as many fields as the header; ``None`` for any other.
+
+    No last field is blank: so none is missing. Fields, delimiters and line ends are all bytes: so none is too many.
+    """
+    start = 0
+    for _ in range(dialect.header_end):
+        start = text.find(b"\n", start) + 1
+    try:
+        frame = _read(text, dialect, quoted=False)
+    except pl.exceptions.PolarsError:
+        return None
+    lengths = frame.select(pl.all().str.len_bytes().fill_null(0))
+    if frame.is_empty() or lengths.to_series(-1).min() == 0:
+        return None
+    marks = frame.height * frame.width - (not text.endswith(b"\n"))
+    if not start or sum(column.sum() for column in lengths) + marks != len(text) - start:
+        return None
+    first = dialect.header_end + 1
+    lines = pl.int_range(first, first + frame.height, dtype=pl.UInt32, eager=True)
+    blank = [column.name for column in lengths if column.min() == 0]
+    return Grid(dialect.header, _nulled(frame, blank), lines, [])
+
+
 def _parse(text: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
-    """The header is read as the first row, so that polars learns the width from it, and dropped."""
+    frame = _read(text, dialect, quoted=quoted)
+    return _nulled(frame, frame.columns)
+
+
+def _nulled(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Null in place of empty text in those columns."""
+    return frame.with_columns(pl.when(pl.col(name) != "").then(name) for name in columns) if columns else frame
+
+
+def _read(text: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
+    """Fields as they are, missing ones null. The header is read as the first row, and dropped: it tells the width."""
     frame = pl.read_csv(
         text,
         has_header=False,
@@ -76,7 +111,7 @@ def _parse(text: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
         truncate_ragged_lines=True,
         infer_schema=False,
     )
-    return frame.slice(1).with_columns(pl.when(pl.all() != "").then(pl.all()))
+    return frame.slice(1)
 
 
 def _raw(text: bytes, skip: int) -> pl.Series:

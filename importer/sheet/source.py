@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,20 +38,33 @@ class Source:
     file: str
     data: bytes
     kind: str
-    digest: str
+    hashing: Future[str]
     compressed: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal."""
+        return self.hashing.result()
 
 
 def load(path: str | Path) -> Source:
     """Read a file, or the standard input for ``-``. Raises `FixFile` for one that is missing, empty or foreign."""
     file = str(path)
     raw = _stdin() if file == "-" else _bytes(Path(path))
-    digest = sha256(raw).hexdigest()
+    hashing = _hashing(raw)
     compressed = raw.startswith(b"\x1f\x8b")
     data = _gunzip(raw, file) if compressed else raw
     if not (data[:4096].strip(BLANKS) or data.strip(BLANKS)):
         raise FixFile(f"{file}: the file is empty", hint="Give a file with a header row and one row for each contact.")
-    return Source(file, data, _kind(data, file), digest, compressed)
+    return Source(file, data, _kind(data, file), hashing, compressed)
+
+
+def _hashing(raw: bytes) -> Future[str]:
+    """The digest, made in a thread of its own while the bytes are read."""
+    thread = ThreadPoolExecutor(1)
+    hashing = thread.submit(lambda: sha256(raw).hexdigest())
+    thread.shutdown(wait=False)
+    return hashing
 
 
 def _stdin() -> bytes:

@@ -32,6 +32,7 @@ COMMON = {
     "gb18030": re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]"),
     "cp950": re.compile(rb"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]|[\xa1-\xa3][\x40-\x7e\xa1-\xfe]"),
 }
+PIECE = 1 << 20  # bytes decoded at a time
 SAMPLE = 200_000  # bytes looked at for a guess
 CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\x0b\x0c\x1a\x1b")
 LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
@@ -61,12 +62,24 @@ def decode(data: bytes, file: str, encoding: str | None, known: Collection[str])
     data = data.rstrip(b"\0\x1a")
     _refuse_binary(data, file)
     try:
-        if not data.isascii():
-            data.decode()
+        _validate(data)
     except UnicodeDecodeError as error:
         _refuse_damaged(data, error, file)
         return _guess(data, file, known)
     return Text(_lines(data), "utf-8")
+
+
+def _validate(data: bytes) -> None:
+    """Raises `UnicodeDecodeError` for what is no UTF-8; a piece at a time, for the text itself is not wanted."""
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = memoryview(data)
+    try:
+        for start in range(0, len(data), PIECE):
+            decoder.decode(whole[start : start + PIECE], start + PIECE >= len(data))
+    except UnicodeDecodeError:
+        data.decode()  # the same error, with its place in the whole
 
 
 def _given(data: bytes, file: str, encoding: str) -> Text:

@@ -32,12 +32,14 @@ REFUSED = {
 }
 
 
-def check_addresses(column: Column, book: Book, *, longest: int) -> pl.Series:
-    """The column's addresses, repaired; those of rejected rows are whatever they were."""
-    cell = pl.col("cell")
+def sure(cell: pl.Expr, *, longest: int) -> pl.Expr:
+    """Whether a cell is surely an address as it is written, and of no domain that may be misspelt."""
     escaped = cell.str.starts_with("'")  # may be an apostrophe that is no part of the cell
-    sure = _ordinary(cell) & (cell.str.len_bytes() <= longest) & ~domains.suspect(cell) & ~escaped
-    good = pl.DataFrame({"cell": column.cells}).select(sure).to_series()
+    return _ordinary(cell) & (cell.str.len_bytes() <= longest) & ~domains.suspect(cell) & ~escaped
+
+
+def check_addresses(column: Column, good: pl.Series, book: Book, *, longest: int) -> pl.Series:
+    """The column's addresses, repaired; those of rejected rows are whatever they were. ``good``: those `sure`."""
     rest = repair(column.rest(good))
     if not rest.is_empty():
         book.judge(column, _judged(rest, longest), (*REPAIRS, "email-domain", "email-lookalike"))

@@ -22,6 +22,8 @@ class Column:
     def rest(self, good: pl.Series) -> pl.DataFrame:
         """The cells that are not ``good``, for a close look: row, cell."""
         frame = pl.DataFrame({"cell": self.cells}).with_row_index("row")
+        if good.all():
+            return frame.clear()
         return frame.filter(~good) if good.any() else frame
 
     def merge(self, good: pl.Series, values: pl.Series) -> pl.Series:

@@ -15,6 +15,12 @@ def ascii_only(texts: pl.Series) -> bool:
     return texts.str.len_bytes().sum() == texts.str.len_chars().sum()
 
 
+def distinct(texts: pl.DataFrame) -> dict[str, bool]:
+    """Of each column whether its texts are surely all different; by their hashes, so that no text is compared."""
+    hashes = texts.select(pl.all().hash())
+    return {name: hashes.select(name).n_unique() == hashes.height for name in hashes.columns}
+
+
 def repair(rows: pl.DataFrame) -> pl.DataFrame:
     """Add ``text``, the repaired cell, and a flag for each of `rules.REPAIRS`; repairing twice changes nothing more."""
     cell = pl.col("cell")

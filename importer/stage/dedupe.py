@@ -42,21 +42,23 @@ def dedupe(checked: Checked, *, on_clash: OnClash = "reject", taken: pl.DataFram
     """
     held = pl.DataFrame(schema=TAKEN) if taken is None else taken.select(TAKEN.keys()).cast(TAKEN)
     held = held.with_columns(mail=pl.col("email_address").str.to_lowercase())
-    rows = _meeting(checked.contacts, held)
+    if checked.distinct and held.is_empty():
+        return Deduped(checked.contacts, pl.DataFrame(schema=_DUPLICATES), checked.rejected, checked.findings, 0)
+    rows = _meeting(checked.contacts, held, distinct=checked.distinct)
     if rows.is_empty():
         return Deduped(checked.contacts, pl.DataFrame(schema=_DUPLICATES), checked.rejected, checked.findings, 0)
     rows = _treated(rows, checked.contacts, held, on_clash)
     return _settled(checked, rows, held)
 
 
-def _meeting(contacts: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+def _meeting(contacts: pl.DataFrame, held: pl.DataFrame, *, distinct: bool) -> pl.DataFrame:
     """The rows whose name is met again, in the file or in ``held``, and their fate: keep, same or clash.
 
     With ``same``, the first row of equal content; ``score``, 2 when something held equals the row, 1 when it has its
     address, 0 when it does not (null: nothing is held of that name), and its values as ``…_there``; and the row that
     has the name, if one has, as ``of_…``. A row that nothing can be said of, as it equals what is held, is left out.
     """
-    rows = _asked(contacts, held)
+    rows = _asked(contacts, held, distinct=distinct)
     equal = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_there")) for name in CONTENT)
     score = pl.when(equal).then(2).when(pl.col("mail") == pl.col("mail_there")).then(1).otherwise(0)
     there = held.select("key", pl.all().exclude("key").name.suffix("_there"))
@@ -81,10 +83,10 @@ def _meeting(contacts: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _asked(contacts: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+def _asked(contacts: pl.DataFrame, held: pl.DataFrame, *, distinct: bool) -> pl.DataFrame:
     """Rows whose key is in ``held`` or in another row too; ``alone``: in no other row."""
     key = contacts["key"]
-    alone = pl.Series([True]).new_from_index(0, len(key)) if key.n_unique() == len(key) else ~key.is_duplicated()
+    alone = pl.Series([True]).new_from_index(0, len(key)) if distinct else ~key.is_duplicated()
     asked = ~alone if held.is_empty() else ~alone | key.is_in(held["key"].unique().implode())
     rows = contacts.select(
         "row", "line", "key", "name", pl.col("email_address").alias("mail"), *CONTENT[1:], alone=alone

@@ -24,13 +24,21 @@ LOOKALIKES = dict(
 _BETWEEN = r"\s0-9\p{Pd}'’.·•・_"
 
 
-def check_names(column: Column, book: Book, *, chinese: bool, fix: bool = False) -> pl.Series:
-    """The column's names, repaired; those of rejected rows are whatever they were.
+def sure(cell: pl.Expr, *, chinese: bool) -> pl.Expr:
+    """Whether a cell is surely a name as it is written."""
+    return cell.str.contains(rf"^[{_letters(chinese=chinese)}]{{{NAME_MIN},{NAME_MAX}}}$")
+
+
+def _letters(*, chinese: bool) -> str:
+    return ENGLISH + CHINESE if chinese else ENGLISH
+
+
+def check_names(column: Column, good: pl.Series, book: Book, *, chinese: bool, fix: bool = False) -> pl.Series:
+    """The column's names, repaired; those of rejected rows are whatever they were. ``good``: those that are `sure`.
 
     With ``fix``, a name that is too long, or has blanks, digits, hyphens or look-alikes, becomes the one proposed.
     """
-    letters = ENGLISH + CHINESE if chinese else ENGLISH
-    good = column.cells.str.contains(rf"^[{letters}]{{{NAME_MIN},{NAME_MAX}}}$")
+    letters = _letters(chinese=chinese)
     rest = repair(column.rest(good))
     if rest.is_empty():
         return column.cells

@@ -48,17 +48,27 @@ _TYPE_LABELS = {label: kind for kind, label in MESSAGE_TYPES.items()}
 _EXACT = ";(?:" + "|".join([*MESSAGE_TYPES, *_TYPE_LABELS]) + ");"
 
 
-def check_titles(column: Column, book: Book) -> pl.Series:
-    """The column's titles as the API spells them."""
-    return _looked_up(column, book, column.cells.is_in(list(TITLES)), _titles)
+def sure_title(cell: pl.Expr) -> pl.Expr:
+    """Whether a cell is a title as the API spells it."""
+    return cell.is_in(list(TITLES))
 
 
-def check_types(column: Column, book: Book) -> pl.Series:
-    """The column's message types in canonical order, parted by `LIST_SEPARATOR`."""
-    return _looked_up(column, book, column.cells.is_in(SETS[1:]), _types)
+def sure_types(cell: pl.Expr) -> pl.Expr:
+    """Whether a cell is message types as the API spells them, in canonical order, parted by `LIST_SEPARATOR`."""
+    return cell.is_in(SETS[1:])
 
 
-def _looked_up(column: Column, book: Book, good: pl.Series, judge: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.Series:
+def check_titles(column: Column, good: pl.Series, book: Book) -> pl.Series:
+    """The column's titles as the API spells them. ``good``: those that are so already."""
+    return _looked_up(column, good, book, _titles)
+
+
+def check_types(column: Column, good: pl.Series, book: Book) -> pl.Series:
+    """The column's message types as `sure_types` wants them. ``good``: those that are so already."""
+    return _looked_up(column, good, book, _types)
+
+
+def _looked_up(column: Column, good: pl.Series, book: Book, judge: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.Series:
     """Judge the distinct cells that are not ``good``, then let every row have what its cell got."""
     rest = column.rest(good)
     if rest.is_empty():

@@ -197,7 +197,9 @@ def _require(columns: Sequence[str], fields: Mapping[str, int], ticks: Mapping[s
     hint = (
         "Rename the column, or map it: " + " ".join(f'--map "{h}={API_NAMES[n]}"' for h, n in near)
         if near
-        else ("Give the file a header row with the columns " + ", ".join(API_NAMES[name] for name in REQUIRED) + ".")
+        else "Give the file a header row with the columns "
+        + ", ".join(API_NAMES[name] for name in REQUIRED)
+        + f', or say what stands for one: --map "Your header={API_NAMES[missing[0]]}".'
     )
     plural = "s" if len(missing) > 1 else ""
     raise FixFile(f"required column{plural} missing: {names}; the headers found are: {_listed(columns)}", hint=hint)

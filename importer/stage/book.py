@@ -46,6 +46,8 @@ class Book:
         values = [[getattr(finding, name) for name in SCHEMA] for finding in others]
         self._frames = [findings.select(COLUMNS).cast(SCHEMA), pl.DataFrame(values, SCHEMA, orient="row")]
         self._strict = strict
+        wrong = pl.col("row").is_not_null() & (pl.col("severity") == Severity.ERROR.value)
+        self._wrong = self._frames[0].filter(wrong).select("row", "column")
         if strict:
             raised = pl.col("severity").replace(Severity.WARNING.value, Severity.ERROR.value)
             self._frames = [frame.with_columns(raised) for frame in self._frames]
@@ -53,8 +55,12 @@ class Book:
     def write(self, rule: str, column: Column, rows: pl.DataFrame) -> None:
         """One finding for each of ``rows``: row and, where the rule has a use for them, detail and suggestion.
 
-        A row that is null stands for the whole file.
+        A row that is null stands for the whole file. What was an error before, a
+        cell or, as its cells may stand under the wrong headers, a whole row, has no more findings.
         """
+        if not self._wrong.is_empty():
+            wrong = self._wrong.filter(pl.col("column").is_null() | (pl.col("column") == column.header))["row"]
+            rows = rows.filter(~pl.col("row").is_in(wrong.implode()).fill_null(value=False))
         if rows.is_empty():
             return
         told = RULES[rule]

@@ -1,13 +1,9 @@
-"""How many signed AddMessageContact calls a second the emulator answers on one core, and whether it stays small.
+"""How many signed AddMessageContact calls a second the emulator answers on one core.
 
-    python -m benchmarks.emulator [--calls 20000] [--connections 8] [--memory 1000000]
-
-The same requests, sent by the same client, go to a bare aiohttp server with the same checks: the ratio
-says what the emulator itself costs, whatever the machine. ``durable`` is the emulator with its state in a file,
-every write on the disk before its answer.
+The same requests, sent by the same client, go to a bare aiohttp server with the same checks: the ratio says what the
+emulator itself costs, whatever the machine.
 """
 
-import argparse
 import asyncio
 import hashlib
 import hmac
@@ -20,15 +16,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
+from benchmarks.table import Figures, Goal, Size, Table, ratios, turns
 from importer.emulator import Emulator
 from importer.emulator.limits import OFF
 
+KINDS = {"emulator": "emulator", "durable": "emulator, its state in a file", "bare": "bare server"}
+NOTES = ("With its state in a file, every write is on the disk before its answer.",)
 KEY_ID, SECRET = "bench", "bench-secret"
 USED: set[str] = set()  # nonces that the bare server has seen
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -155,7 +155,7 @@ async def call(port: int, requests: list[bytes], connections: int) -> int:
     return sum(await asyncio.gather(*(worker() for _ in range(connections))))
 
 
-def measure(kind: str, calls: int, connections: int) -> float:
+def loaded(kind: str, calls: int, connections: int = 8) -> Figures:
     """Calls for each second of the server's own CPU time: a machine busy with other things counts for less."""
     with Server(kind) as server:
         fresh = names()
@@ -164,34 +164,21 @@ def measure(kind: str, calls: int, connections: int) -> float:
         requests = [request("AddMessageContact", add(next(fresh)), 500 + number) for number in range(calls)]
         cpu, start = server.usage()[1], time.perf_counter()
         done = asyncio.run(call(server.port, requests, connections))
-        wall, cpu = time.perf_counter() - start, server.usage()[1] - cpu
+        wall, (held, cpu) = time.perf_counter() - start, (server.usage()[0], server.usage()[1] - cpu)
         assert done == calls, f"{calls - done} of {calls} calls failed"
-        print(f"{kind:>9}: {calls / wall:7.0f} calls/s by the clock, {calls / cpu:7.0f} calls per second of CPU")
-        return calls / cpu
+        return {"calls/s": calls / wall, "calls/CPU s": calls / cpu, "MB at the end": held / 2**20}
 
 
-def watch(calls: int, connections: int) -> None:
-    """The server's memory over many calls that leave nothing behind: a refused Add each."""
-    step = max(1, calls // 10)
-    with Server("emulator") as server:
-        asyncio.run(call(server.port, [request("AddMessageContact", add("tom"), 0)], 1))
-        for done in range(0, calls, step):
-            requests = [request("AddMessageContact", add("tom"), done + number + 1) for number in range(step)]
-            asyncio.run(call(server.port, requests, connections))
-            print(f"{done + step:>9} calls: {server.usage()[0] / 2**20:6.1f} MiB")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=20_000)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
-    options = parser.parse_args()
-    rates = {kind: measure(kind, options.calls, options.connections) for kind in ("bare", "emulator", "durable")}
-    print(f"    ratio: {rates['emulator'] / rates['bare']:.2f} of a bare server")
-    if options.memory:
-        watch(options.memory, options.connections)
-
-
-if __name__ == "__main__":
-    main()
+def measure(size: Size) -> Table:
+    calls = size.counted(20_000, 2_000)
+    kinds = {KINDS[kind]: partial(loaded, kind, calls) for kind in KINDS}
+    samples = turns(size.turns(5, 3), kinds)
+    goals = [
+        Goal(
+            f"{KINDS[kind]} / bare server, CPU time",
+            ratios(samples, "calls/CPU s", KINDS[kind], KINDS["bare"]),
+            watched=kind == "emulator",  # what a disk takes is another thing on every machine
+        )
+        for kind in ("emulator", "durable")
+    ]
+    return Table(f"{calls:,} signed adds, answered on one core", samples, goals, NOTES)

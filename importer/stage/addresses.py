@@ -17,7 +17,7 @@ DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,}}"
 SHORT = 64  # bytes; up to here no label, domain or address can be too long
 
 # Domains that no mail reaches from outside (IANA's special-use names): email-validator refuses them.
-RESERVED = (".arpa", ".invalid", ".local", ".localhost", ".onion", ".test")
+RESERVED = [".arpa", ".invalid", ".local", ".localhost", ".onion", ".test"]
 
 # What is surely wrong with an ASCII text that has this in it; email-validator refuses every one of them.
 REFUSED = {

@@ -12,8 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from importer.model.contact import Contact, fold
 from importer.model.errors import ComeBack, FixLedger, ImporterError
-from importer.model.operation import Attempt, Kind, Operation, State, Status, Wanted
-from importer.model.standing import Followed
+from importer.model.operation import (
+    Attempt,
+    Kind,
+    Operation,
+    Outcome,
+    State,
+    Status,
+    Wanted,
+)
+from importer.model.standing import (
+    Followed,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -269,6 +279,23 @@ class ExportRow:
     updated_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Attempts of one outcome that began in one span of time, which begins ``at`` (seconds)."""
+
+    at: float
+    outcome: Outcome
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A row that somebody should look at, and what was found in it: the findings as `Staging` has them."""
+
+    row: ExportRow
+    findings: tuple[dict[str, Any], ...]
+
+
 class Ledger(Protocol):
     """A store of the ledger."""
 
@@ -416,6 +443,15 @@ class Ledger(Protocol):
     def status(self) -> list[DirectoryStatus]: ...
 
     def in_doubt(self, directory: int) -> list[ExportRow]: ...
+
+    def calls(self, run: str, width: float) -> list[Calls]:
+        """A run's attempts by outcome, and by the multiple of ``width`` seconds since the epoch that they began after.
+
+        Only those that were: a span without any is left out. In order of time, then of the outcome's name.
+        """
+
+    def marked(self, directory: int, file: str) -> Iterator[Marked]:
+        """The rows of one file that have findings, or are rejected, duplicate or failed; in their order."""
 
     def export(self, directory: int | None = None) -> Iterator[ExportRow]:
         """Every row of every file, in the order of files and rows."""

@@ -14,6 +14,7 @@ from ledgers import CLOCK, EMPTY, NOON, TTL, Book, Dated, added, attempt, doubtf
 from importer.ledger.port import (
     DELETING,
     KNOWN,
+    Calls,
     Change,
     Chase,
     Deferral,
@@ -1375,6 +1376,69 @@ def test_contacts_in_doubt_are_shown_with_their_newest_row(book):
     ]
     book.stage(file="a.csv", now=NOON + 3)
     assert ("bob", "", 0) in [(x.name, x.file, x.row) for x in book.ledger.in_doubt(book.directory)]
+
+
+def test_a_runs_calls_are_counted_by_the_span_that_they_began_in_and_by_outcome(book):
+    book.stage(*(row(line, name) for line, name in enumerate(names(5), 2)))
+    one, two, three, four, five = book.claim()
+    book.record(added(one, at=NOON + 1), added(two, at=NOON + 2.999), doubtful(three, at=NOON + 2))
+    refused = attempt(four, Outcome.CONFLICT, "ConcurrentCallNotSupported", at=NOON + 8.5)
+    book.record(Change(four.id, Status.IN_FLIGHT, Status.PENDING, attempt=refused), added(five, at=NOON + 8.4))
+    assert book.ledger.calls(book.run, 2.0) == [
+        Calls(NOON, Outcome.DONE, 2),
+        Calls(NOON, Outcome.DOUBT, 1),
+        Calls(NOON + 6, Outcome.CONFLICT, 1),
+        Calls(NOON + 6, Outcome.DONE, 1),
+    ]
+    assert book.ledger.calls(book.run, 0.001)[-1] == Calls(NOON + 7.5, Outcome.CONFLICT, 1), "a millisecond is a span"
+    assert [one.count for one in book.ledger.calls(book.run, 3600.0)] == [1, 3, 1]
+
+
+def test_calls_of_other_runs_and_directories_are_not_a_runs_own(book):
+    book.stage(row(2, "anna"), row(3, "bob"))
+    first, second = book.claim()
+    book.record(added(first))
+    book.ledger.start_run(book.lease, Run("run-2", book.directory, "run", "contacts.csv", "d1", NOON))
+    book.ledger.record(book.lease, "run-2", [added(second, at=NOON + 40)])
+    assert book.ledger.calls("run-1", 1.0) == [Calls(NOON + 9, Outcome.DONE, 1)]
+    assert book.ledger.calls("run-2", 1.0) == [Calls(NOON + 39, Outcome.DONE, 1)]
+    assert book.ledger.calls("run-3", 1.0) == []
+
+
+def test_rows_that_somebody_should_look_at_are_told_with_their_findings_in_the_order_of_the_file(book):
+    error = {"rule": "name-letters", "severity": "error", "message": "only letters", "column": "Name"}
+    note = {"rule": "full-width", "severity": "note", "message": "made plain", "column": "Title"}
+    same = {"rule": "duplicate-row", "severity": "note", "message": "as line 2"}
+    book.stage(
+        row(2, "anna"),
+        row(5, "bob", findings=json.dumps([note]), cells=json.dumps({"Name": "bob"})),
+        row(7, "carl"),
+        rejected=[{"line": 3, "cells": json.dumps({"Name": "x1"}), "findings": json.dumps([note, error])}],
+        duplicates=[{"line": 6, "key": "anna", "cells": None, "findings": json.dumps([same])}],
+    )
+    *others, carl = book.claim()
+    book.record(*map(added, others), failed(carl))
+    told = list(book.ledger.marked(book.directory, "contacts.csv"))
+    assert [(one.row.row, one.row.state, one.row.name) for one in told] == [
+        (3, "rejected", "x1"),
+        (5, "added", "bob"),
+        (6, "duplicate", "anna"),
+        (7, "failed", "carl"),
+    ]
+    assert [one.findings for one in told] == [(note, error), (note,), (same,), ()]
+    assert (told[-1].row.code, told[-1].row.message) == ("InvalidParameter.Name", "no such name")
+
+
+def test_marked_rows_are_those_of_the_file_and_directory_asked_for(book):
+    bad = [{"line": 3, "cells": None, "findings": "[]"}]
+    book.stage(rejected=bad, file="a.csv")
+    book.stage(rejected=[*bad, {"line": 4, "cells": None, "findings": None}], file="b.csv")
+    other = Book(book.ledger, profile="other", run="run-2", owner="b")
+    other.stage(rejected=bad, file="a.csv")
+    told = [(one.row.directory, one.row.file, one.row.row) for one in book.ledger.marked(book.directory, "b.csv")]
+    assert told == [("default", "b.csv", 3), ("default", "b.csv", 4)]
+    assert [one.row.directory for one in book.ledger.marked(other.directory, "a.csv")] == ["other"]
+    assert list(book.ledger.marked(book.directory, "c.csv")) == []
 
 
 # -- units of work

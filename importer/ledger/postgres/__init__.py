@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from importer.ledger.address import redacted
 from importer.ledger.port import (
+    Calls,
     Change,
     Chase,
     Deferral,
@@ -16,6 +17,7 @@ from importer.ledger.port import (
     Lease,
     LedgerAway,
     LedgerFailed,
+    Marked,
     Observed,
     Run,
     Staged,
@@ -217,6 +219,15 @@ class PostgresLedger:
     def in_doubt(self, directory: int) -> list[ExportRow]:
         with self._db.view() as c:
             return reporting.in_doubt(c, directory)
+
+    def calls(self, run: str, width: float) -> list[Calls]:
+        with self._db.view() as c:
+            return reporting.calls(c, run, width)
+
+    def marked(self, directory: int, file: str) -> Iterator[Marked]:
+        """All of one moment, as `export`."""
+        with self._db.aside() as c:
+            yield from reporting.marked(c, directory, file)
 
     def export(self, directory: int | None = None) -> Iterator[ExportRow]:
         """All of one moment, read on a connection of its own: other verbs go on meanwhile."""

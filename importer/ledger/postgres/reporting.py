@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from importer.ledger.port import DirectoryStatus, ExportRow, Staged, Totals
+from importer.ledger.port import Calls, DirectoryStatus, ExportRow, Marked, Staged, Totals
 from importer.ledger.postgres.database import Connection, Cursor
-from importer.ledger.postgres.leases import holder, last_run, seconds
+from importer.ledger.postgres.leases import holder, last_run, milliseconds, seconds
 from importer.ledger.postgres.submitting import deferrals, refusal
 from importer.model.contact import API_NAMES, FIELDS
-from importer.model.operation import Kind, State, Status
+from importer.model.operation import Kind, Outcome, State, Status
 
 STAGED = "select id, digest, options, clashes, modified, synced from sheets where directory = %s and file = %s"
 ROWS = """
@@ -31,14 +31,22 @@ select d.profile, c.name, c.email_address, c.phone_number, c.title, c.message_ty
        c.updated_at, o.code, o.message, o.request_id,
        (select coalesce(sum(tries), 0) from operations where contact = c.id) as attempts,
        s.file, s.sheet, r.line, r.place, r.cells, r.findings, s.headers, s.staged_at"""
+FINDINGS = 18  # which of them
 LAST_OPERATION = """
 left join operations o
     on o.id = (select max(id) from operations where contact = c.id and code is not null)"""
-EXPORT = f"""
+EVERY = f"""
 {ROW}
 from sheets s join directories d on d.id = s.directory join rows r on r.sheet = s.id
-left join contacts c on c.id = r.contact {LAST_OPERATION}
-where %(directory)s::bigint is null or s.directory = %(directory)s order by s.id, r.line"""
+left join contacts c on c.id = r.contact {LAST_OPERATION}"""
+EXPORT = f"{EVERY} where %(directory)s::bigint is null or s.directory = %(directory)s order by s.id, r.line"
+MARKED = f"""
+{EVERY}
+where s.directory = %s and s.file = %s and (r.findings is not null or r.place <> 'accepted' or c.state = 'failed')
+order by r.line"""
+CALLS = """
+select started_at / %(width)s::bigint * %(width)s::bigint as at, outcome, count(*) from attempts where run = %(run)s
+group by at, outcome order by at, outcome collate "C\""""
 PORTION = 5000
 IN_DOUBT = f"""
 {ROW}
@@ -110,6 +118,19 @@ def _directory(c: Cursor, number: Any, profile: Any, endpoint: Any) -> Directory
 
 def in_doubt(c: Cursor, directory: int) -> list[ExportRow]:
     return [_row(row) for row in c.execute(IN_DOUBT, {"directory": directory}).fetchall()]
+
+
+def calls(c: Cursor, run: str, width: float) -> list[Calls]:
+    found = c.execute(CALLS, {"run": run, "width": max(1, milliseconds(width))})
+    return [Calls(seconds(at), Outcome(outcome), count) for at, outcome, count in found.fetchall()]
+
+
+def marked(c: Connection, directory: int, file: str) -> Iterator[Marked]:
+    """A portion of rows at a time."""
+    with c.cursor(name="marked") as rows:
+        rows.itersize = PORTION
+        for row in rows.execute(MARKED, (directory, file)):
+            yield Marked(_row(row), tuple(json.loads(row[FINDINGS] or "[]")))
 
 
 def export(c: Connection, directory: int | None) -> Iterator[ExportRow]:

@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from importer.ledger.port import (
+    Calls,
     Change,
     Chase,
     Deferral,
     DirectoryStatus,
     ExportRow,
     Lease,
+    Marked,
     Observed,
     Run,
     Staged,
@@ -204,6 +206,16 @@ class SqliteLedger:
     def in_doubt(self, directory: int) -> list[ExportRow]:
         with self._db.view() as c:
             return reporting.in_doubt(c, directory)
+
+    def calls(self, run: str, width: float) -> list[Calls]:
+        with self._db.view() as c:
+            return reporting.calls(c, run, width)
+
+    def marked(self, directory: int, file: str) -> Iterator[Marked]:
+        """All of one moment, as `export`."""
+        with self._db.aside() as c:
+            rows = reporting.marked(c, directory, file)
+            yield from list(rows) if self._db.path == MEMORY else rows
 
     def export(self, directory: int | None = None) -> Iterator[ExportRow]:
         """All of one moment, read on a connection of its own: other verbs go on meanwhile."""

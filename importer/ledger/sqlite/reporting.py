@@ -6,11 +6,11 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import DirectoryStatus, ExportRow, Staged, Totals
-from importer.ledger.sqlite.leases import holder, last_run, seconds
+from importer.ledger.port import Calls, DirectoryStatus, ExportRow, Marked, Staged, Totals
+from importer.ledger.sqlite.leases import holder, last_run, milliseconds, seconds
 from importer.ledger.sqlite.submitting import deferrals, refusal
 from importer.model.contact import API_NAMES, FIELDS
-from importer.model.operation import Kind, State, Status
+from importer.model.operation import Kind, Outcome, State, Status
 
 STAGED = "select id, digest, options, clashes, modified, synced from sheets where directory = ? and file = ?"
 ROWS = """
@@ -32,14 +32,22 @@ select d.profile, c.name, c.email_address, c.phone_number, c.title, c.message_ty
        c.updated_at, o.code, o.message, o.request_id,
        (select coalesce(sum(tries), 0) from operations where contact = c.id) as attempts,
        s.file, s.sheet, r.line, r.place, r.cells, r.findings, s.headers, s.staged_at"""
+FINDINGS = 18  # which of them
 LAST_OPERATION = """
 left join operations o
     on o.id = (select max(id) from operations where contact = c.id and code is not null)"""
-EXPORT = f"""
+EVERY = f"""
 {ROW}
 from sheets s join directories d on d.id = s.directory join rows r on r.sheet = s.id
-left join contacts c on c.id = r.contact {LAST_OPERATION}
-where s.directory = coalesce(?, s.directory) order by s.id, r.line"""
+left join contacts c on c.id = r.contact {LAST_OPERATION}"""
+EXPORT = f"{EVERY} where s.directory = coalesce(?, s.directory) order by s.id, r.line"
+MARKED = f"""
+{EVERY}
+where s.directory = ? and s.file = ? and (r.findings is not null or r.place <> 'accepted' or c.state = 'failed')
+order by r.line"""
+CALLS = """
+select started_at / ?2 * ?2, outcome, count(*) from attempts where run = ?1
+group by 1, 2 order by 1, 2"""
 DOUBTFUL = "select distinct contact from operations where directory = ? and status = 'in_doubt' order by contact"
 ASKING = """
 select r.contact, r.sheet, r.line from sheets s join rows r on r.sheet = s.id
@@ -113,6 +121,16 @@ def in_doubt(c: apsw.Connection, directory: int) -> list[ExportRow]:
     newest = {contact: (sheet, line) for contact, sheet, line in c.execute(ASKING, (directory,))}
     found = [(*newest.get(contact, (0, 0)), contact) for (contact,) in c.execute(DOUBTFUL, (directory,)).fetchall()]
     return [_row(next(c.execute(IN_DOUBT, which))) for which in sorted(found)]
+
+
+def calls(c: apsw.Connection, run: str, width: float) -> list[Calls]:
+    found = c.execute(CALLS, (run, max(1, milliseconds(width))))
+    return [Calls(seconds(at), Outcome(outcome), count) for at, outcome, count in found]
+
+
+def marked(c: apsw.Connection, directory: int, file: str) -> Iterator[Marked]:
+    for row in c.execute(MARKED, (directory, file)):
+        yield Marked(_row(row), tuple(json.loads(row[FINDINGS] or "[]")))
 
 
 def export(c: apsw.Connection, directory: int | None) -> Iterator[ExportRow]:

@@ -124,8 +124,10 @@ def export(
     *,
     settings: "Settings",
     out: Out,
-    format: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",  # noqa: A002  the option's name
-    to: Annotated[Path | None, typer.Option("--out", help="File to write; stdout without it.")] = None,
+    format: Annotated[  # noqa: A002  the option's name
+        str | None, typer.Option("--format", help="csv, jsonl, xlsx or parquet; else as the file's name says, or csv.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="File to write; csv and jsonl go to stdout else.")] = None,
 ) -> None:
     """The ledger's rows, one line for each row of each file, rejected and duplicate ones too."""
     from importer.jobs.export import export as job

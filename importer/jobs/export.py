@@ -1,17 +1,19 @@
 """Export: the ledger's rows as a file."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from importer.jobs.files import whole
 from importer.jobs.stores import existing
+from importer.ledger.port import ExportRow
 from importer.model.errors import FixCommand
-from importer.report.export import WRITERS
+from importer.report.export import FILES, WRITERS
 from importer.settings import Settings, load
+
+FORMATS = (*WRITERS, *FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +27,32 @@ class Exported:
         return {"schema": 1, "command": "export", "rows": self.rows, "out": self.to, "exit_code": 0}
 
 
-def export(settings: Settings | None = None, *, format: str = "csv", to: Path | None = None) -> Exported:  # noqa: A002
-    """Write every row of every file of the ledger to ``to``, or to stdout. Raises `FixLedger`, `FixCommand`."""
+def export(settings: Settings | None = None, *, format: str | None = None, to: Path | None = None) -> Exported:  # noqa: A002
+    """Write every row of every file of the ledger to ``to``, or to stdout. Raises `FixLedger`, `FixCommand`.
+
+    ``format``: csv, jsonl, xlsx or parquet; without it as the extension of ``to`` says, else csv.
+    """
     settings = settings or load()
-    if format not in WRITERS:
-        raise FixCommand(f"no export format is called {format}", hint=f"formats: {', '.join(WRITERS)}")
-    with existing(settings) as ledger, _opened(to) as file:
-        return Exported(WRITERS[format](ledger.export(), file), str(to) if to else None)
+    form = format or _meant(to)
+    if form not in FORMATS:
+        raise FixCommand(f"no export format is called {form}", hint=f"formats: {', '.join(FORMATS)}")
+    if to is None and form in FILES:
+        raise FixCommand(f"{form} is no text that could be printed", hint=f"name a file with --out contacts.{form}")
+    with existing(settings) as ledger:
+        rows = ledger.export()
+        if to is None:
+            return Exported(WRITERS[form](rows, sys.stdout), None)
+        return Exported(whole(to, lambda part: _write(form, rows, part)), str(to))
 
 
-@contextmanager
-def _opened(to: Path | None) -> Iterator[IO[str]]:
-    """A file that is there whole or not at all, and readable for its owner alone: it holds addresses."""
-    if to is None:
-        yield sys.stdout
-        return
-    part = to.with_name(f"{to.name}.part")
-    try:
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise FixCommand(f"{to}: cannot be written: {error.strerror}", hint="name another file with --out") from None
-    with os.fdopen(number, "w", encoding="utf-8-sig" if to.suffix == ".csv" else "utf-8", newline="") as file:
-        yield file
-    part.replace(to)
+def _meant(to: Path | None) -> str:
+    suffix = "" if to is None else to.suffix.lower().removeprefix(".")
+    return suffix if suffix in FORMATS else "csv"
+
+
+def _write(form: str, rows: Iterable[ExportRow], part: Path) -> int:
+    if form in FILES:
+        return FILES[form](rows, part)
+    encoding = "utf-8-sig" if form == "csv" else "utf-8"  # spreadsheet programs take text without a mark for another
+    with part.open("w", encoding=encoding, newline="") as file:
+        return WRITERS[form](rows, file)

@@ -296,6 +296,39 @@ class Marked:
     findings: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """An operation as it stands, with each of its attempts and the run that made it (``None``: an earlier one)."""
+
+    kind: Kind
+    status: Status
+    not_before: float | None
+    reason: str | None
+    code: str | None
+    message: str | None
+    updated_at: float
+    attempts: tuple[tuple[str | None, Attempt], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one row of a file, or of a contact that no row asks for: then ``row.file`` is empty.
+
+    ``cells`` is the row as written, by header; ``None`` where the contact's values say the same.
+    """
+
+    directory: int
+    endpoint: str
+    row: ExportRow
+    cells: dict[str, str | None] | None
+    findings: tuple[dict[str, Any], ...]
+    digest: str | None  # of the file, as it was staged last
+    options: str | None
+    staged_at: float | None
+    adopted: bool
+    operations: tuple[Doing, ...]
+
+
 class Ledger(Protocol):
     """A store of the ledger."""
 
@@ -455,3 +488,10 @@ class Ledger(Protocol):
 
     def export(self, directory: int | None = None) -> Iterator[ExportRow]:
         """Every row of every file, in the order of files and rows."""
+
+    def stories(self, file: str, line: int) -> list[Story]:
+        """What is known of a line of a file, one for each directory that has it."""
+
+    def called(self, name: str) -> list[Story]:
+        """What is known of whoever is called so, whatever the letter case: rows of every file and directory, rejected
+        ones too, and contacts that no row asks for any more."""

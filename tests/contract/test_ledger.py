@@ -1496,3 +1496,70 @@ def test_two_connections_take_turns_and_never_the_same_operation(connect):
     for claimer in (book.ledger, other) * 5:
         taken += claimer.claim(book.lease, Kind.ADD, 2, now=NOON)
     assert [operation.values.name for operation in taken] == names(20)
+
+
+# -- stories
+
+
+def test_a_row_tells_its_cells_its_findings_and_every_attempt_with_its_run(book):
+    cells, note = {"Name": "Ｔｏｍ", "Mail": "tom@example.com"}, {"rule": "full-width", "severity": "note"}
+    told = {"cells": json.dumps(cells, ensure_ascii=False), "findings": json.dumps([note])}
+    book.stage(row(7, "Tom", **told), row(8, "Ann"))
+    book.ledger.recover(book.lease, now=NOON + 5)
+    tom = next(operation for operation in book.claim() if operation.values.name == "Tom")
+    refused = attempt(tom, Outcome.CONFLICT, "ConcurrentCallNotSupported", NOON + 6, request_id="R1", http_status=429)
+    book.record(Change(tom.id, Status.IN_FLIGHT, Status.IN_FLIGHT, attempt=refused))
+    book.record(added(tom, at=NOON + 9))
+    (story,) = book.ledger.stories("contacts.csv", 7)
+    assert (story.directory, story.endpoint, story.digest, story.adopted) == (book.directory, "loopback", "d1", False)
+    assert (story.row.row, story.row.name, story.row.state, story.row.attempts) == (7, "Tom", "added", 2)
+    assert (story.cells, story.findings, story.staged_at) == (cells, (note,), NOON + 1)
+    add, send = story.operations
+    assert (add.kind, add.status, send.kind, send.status) == (
+        Kind.ADD,
+        Status.DONE,
+        Kind.SEND_EMAIL,
+        Status.PENDING,
+    )
+    assert [(run, one.code, one.request_id, one.ended_at) for run, one in add.attempts] == [
+        (book.run, "ConcurrentCallNotSupported", "R1", NOON + 6),
+        (book.run, "ok", None, NOON + 9),
+    ]
+    assert add.attempts[0][1] == refused
+    assert send.attempts == ()
+    assert book.ledger.stories("contacts.csv", 8)[0].cells is None
+
+
+def test_a_row_that_is_not_there_has_no_story(book):
+    book.stage(row(2, "Tom"))
+    assert book.ledger.stories("contacts.csv", 3) == []
+    assert book.ledger.stories("other.csv", 2) == []
+    assert book.ledger.called("Ann") == []
+
+
+def test_a_name_finds_the_rows_of_every_directory_and_file_and_whoever_no_row_asks_for(book):
+    other = Book(book.ledger, profile="other", run="run-2")
+    book.stage(row(2, "Tom"))
+    book.stage(row(5, "Tom"), file="more.csv")
+    other.stage(row(3, "TOM"))
+    book.stage(row(9, "Bob"))
+    found = {(story.row.directory, story.row.file, story.row.row) for story in book.ledger.called("ｔom")}
+    assert found == {("default", "more.csv", 5), ("other", "contacts.csv", 3)}
+    book.add_all()
+    book.stage(row(9, "Ann"), file="more.csv")
+    forgotten = [story for story in book.ledger.called("tom") if story.row.directory == "default"]
+    assert [(story.row.file, story.row.state, story.digest) for story in forgotten] == [("", "added", None)]
+
+
+def test_a_name_finds_refused_rows_by_what_is_written_in_them_and_they_have_no_operations(book):
+    cells = {"Name": "Tom", "EmailAddress": "nowhere"}
+    error = {"rule": "email-invalid", "severity": "error", "message": "no address"}
+    bad = {"line": 3, "cells": json.dumps(cells), "findings": json.dumps([error])}
+    twin = {"line": 4, "key": "tom", "cells": None, "findings": None}
+    book.stage(row(2, "Tom"), rejected=[bad], duplicates=[twin])
+    book.add_all()
+    found = {story.row.row: story for story in book.ledger.called("tom")}
+    assert {line: story.row.state for line, story in found.items()} == {2: "added", 3: "rejected", 4: "duplicate"}
+    assert (found[3].cells, found[3].findings, found[3].operations) == (cells, (error,), ())
+    assert found[4].operations == ()
+    assert book.ledger.stories("contacts.csv", 3) == [found[3]]

@@ -23,9 +23,18 @@ from importer.ledger.port import (
     Staged,
     Staging,
     Step,
+    Story,
     Totals,
 )
-from importer.ledger.postgres import following, leases, recording, reporting, submitting, syncing
+from importer.ledger.postgres import (
+    following,
+    leases,
+    recording,
+    reporting,
+    stories,
+    submitting,
+    syncing,
+)
 from importer.ledger.postgres.database import Database
 from importer.ledger.postgres.opening import MIGRATIONS, address, opened
 from importer.model.errors import FixLedger
@@ -233,3 +242,11 @@ class PostgresLedger:
         """All of one moment, read on a connection of its own: other verbs go on meanwhile."""
         with self._db.aside() as c:
             yield from reporting.export(c, directory)
+
+    def stories(self, file: str, line: int) -> list[Story]:
+        with self._db.view() as c:
+            return stories.stories(c, file, line)
+
+    def called(self, name: str) -> list[Story]:
+        with self._db.view() as c:
+            return stories.called(c, name)

@@ -117,7 +117,7 @@ def _directory(c: Cursor, number: Any, profile: Any, endpoint: Any) -> Directory
 
 
 def in_doubt(c: Cursor, directory: int) -> list[ExportRow]:
-    return [_row(row) for row in c.execute(IN_DOUBT, {"directory": directory}).fetchall()]
+    return [row_of(row) for row in c.execute(IN_DOUBT, {"directory": directory}).fetchall()]
 
 
 def calls(c: Cursor, run: str, width: float) -> list[Calls]:
@@ -137,10 +137,10 @@ def export(c: Connection, directory: int | None) -> Iterator[ExportRow]:
     """A portion of rows at a time."""
     with c.cursor(name="export") as rows:
         rows.itersize = PORTION
-        yield from map(_row, rows.execute(EXPORT, {"directory": directory}))
+        yield from map(row_of, rows.execute(EXPORT, {"directory": directory}))
 
 
-def _row(row: tuple[Any, ...]) -> ExportRow:
+def row_of(row: tuple[Any, ...]) -> ExportRow:
     """A row of the file: what it is now if it was accepted, else what it said and why it was not."""
     profile, *fields, contact_id, state, updated_at, code, message, request_id, attempts = row[:13]
     file, sheet, line, place, cells, findings, headers, staged_at = row[13:]

@@ -20,9 +20,18 @@ from importer.ledger.port import (
     Staged,
     Staging,
     Step,
+    Story,
     Totals,
 )
-from importer.ledger.sqlite import following, leases, recording, reporting, submitting, syncing
+from importer.ledger.sqlite import (
+    following,
+    leases,
+    recording,
+    reporting,
+    stories,
+    submitting,
+    syncing,
+)
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
 from importer.model.operation import Kind, Operation, Status
 from importer.model.standing import Followed
@@ -222,3 +231,11 @@ class SqliteLedger:
         with self._db.aside() as c:
             rows = reporting.export(c, directory)
             yield from list(rows) if self._db.path == MEMORY else rows
+
+    def stories(self, file: str, line: int) -> list[Story]:
+        with self._db.view() as c:
+            return stories.stories(c, file, line)
+
+    def called(self, name: str) -> list[Story]:
+        with self._db.view() as c:
+            return stories.called(c, name)

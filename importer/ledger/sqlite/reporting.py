@@ -120,7 +120,7 @@ def _directory(c: apsw.Connection, number: Any, profile: Any, endpoint: Any) -> 
 def in_doubt(c: apsw.Connection, directory: int) -> list[ExportRow]:
     newest = {contact: (sheet, line) for contact, sheet, line in c.execute(ASKING, (directory,))}
     found = [(*newest.get(contact, (0, 0)), contact) for (contact,) in c.execute(DOUBTFUL, (directory,)).fetchall()]
-    return [_row(next(c.execute(IN_DOUBT, which))) for which in sorted(found)]
+    return [row_of(next(c.execute(IN_DOUBT, which))) for which in sorted(found)]
 
 
 def calls(c: apsw.Connection, run: str, width: float) -> list[Calls]:
@@ -134,10 +134,10 @@ def marked(c: apsw.Connection, directory: int, file: str) -> Iterator[Marked]:
 
 
 def export(c: apsw.Connection, directory: int | None) -> Iterator[ExportRow]:
-    return (_row(row) for row in c.execute(EXPORT, (directory,)))
+    return (row_of(row) for row in c.execute(EXPORT, (directory,)))
 
 
-def _row(row: tuple[Any, ...]) -> ExportRow:
+def row_of(row: tuple[Any, ...]) -> ExportRow:
     """A row of the file: what it is now if it was accepted, else what it said and why it was not."""
     profile, *fields, contact_id, state, updated_at, code, message, request_id, attempts = row[:13]
     file, sheet, line, place, cells, findings, headers, staged_at = row[13:]

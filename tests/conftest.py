@@ -21,6 +21,13 @@ def server():
     running.close()
 
 
+@pytest.fixture
+def mortal(server):
+    """The server, for a test that stops it."""
+    yield server
+    server.revive()
+
+
 @pytest.fixture(scope="session")
 def template(server):
     """A database with an empty ledger, to be copied."""
@@ -29,9 +36,13 @@ def template(server):
     return name
 
 
+@pytest.fixture(scope="session")
+def shared(server, template):
+    return server.url(server.database(template))
+
+
 @pytest.fixture
-def database(server, template):
-    """The address of a database with an empty ledger, for one test."""
-    name = server.database(template)
-    yield server.url(name)
-    server.drop(name)
+def database(server, shared):
+    """The address of a database with an empty ledger."""
+    server.empty(shared)
+    return shared

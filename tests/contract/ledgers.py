@@ -137,11 +137,6 @@ class Book:
 CLOCK = """
 create or replace function importer.now_ms() returns bigint language sql volatile
     return nullif(current_setting('importer.now', true), '')::bigint"""
-EMPTY = """
-do $$ begin execute (
-    select 'truncate ' || string_agg('importer.' || relname, ', ') || ' restart identity'
-    from pg_class where relnamespace = 'importer'::regnamespace and relkind = 'r' and relname <> 'about');
-end $$"""
 
 
 class Dated(PostgresLedger):

@@ -9,7 +9,7 @@ from functools import partial
 import polars as pl
 import psycopg
 import pytest
-from ledgers import CLOCK, EMPTY, NOON, TTL, Book, Dated, added, attempt, doubtful, failed, names, row, sent, sheet
+from ledgers import CLOCK, NOON, TTL, Book, Dated, added, attempt, doubtful, failed, names, row, sent, sheet
 
 from importer.ledger.port import (
     DELETING,
@@ -42,10 +42,9 @@ def clockwork(server, template):
 
 
 @pytest.fixture
-def postgres(clockwork):
-    """Opens the store in PostgreSQL, which is empty at first: emptying is quicker than a copy for each test."""
-    with psycopg.connect(clockwork) as connection:
-        connection.execute(EMPTY)
+def postgres(server, clockwork):
+    """Opens the store in PostgreSQL."""
+    server.empty(clockwork)
     return partial(Dated.opened, clockwork)
 
 

@@ -73,8 +73,8 @@ def opened(parts: dict[str, Any], place: str, *, create: bool, migrations: Seque
         with connection.transaction():
             _prepare(connection, place, create=create, migrations=migrations)
     except psycopg.Error as error:
-        connection.close()
         found = trouble(error, lost=connection.closed)
+        connection.close()
         if found is None:
             raise
         raise failure(found, place) from error

@@ -130,7 +130,7 @@ def marked(c: Connection, directory: int, file: str) -> Iterator[Marked]:
     with c.cursor(name="marked") as rows:
         rows.itersize = PORTION
         for row in rows.execute(MARKED, (directory, file)):
-            yield Marked(_row(row), tuple(json.loads(row[FINDINGS] or "[]")))
+            yield Marked(row_of(row), tuple(json.loads(row[FINDINGS] or "[]")))
 
 
 def export(c: Connection, directory: int | None) -> Iterator[ExportRow]:

@@ -130,7 +130,7 @@ def calls(c: apsw.Connection, run: str, width: float) -> list[Calls]:
 
 def marked(c: apsw.Connection, directory: int, file: str) -> Iterator[Marked]:
     for row in c.execute(MARKED, (directory, file)):
-        yield Marked(_row(row), tuple(json.loads(row[FINDINGS] or "[]")))
+        yield Marked(row_of(row), tuple(json.loads(row[FINDINGS] or "[]")))
 
 
 def export(c: apsw.Connection, directory: int | None) -> Iterator[ExportRow]:

@@ -73,6 +73,7 @@ def _operations(c: apsw.Connection, contact: int) -> tuple[Doing, ...]:
             operation, seconds(started), seconds(ended), Outcome(outcome), code, message or "", status, request
         )
         attempts.setdefault(operation, []).append((run, attempt))
+    operations: list[Any] = c.execute(OPERATIONS, (contact,)).fetchall()
     return tuple(
         Doing(
             Kind(kind),
@@ -84,7 +85,5 @@ def _operations(c: apsw.Connection, contact: int) -> tuple[Doing, ...]:
             seconds(updated),
             tuple(attempts.get(number, ())),
         )
-        for number, kind, status, not_before, reason, code, message, updated in c.execute(
-            OPERATIONS, (contact,)
-        ).fetchall()
+        for number, kind, status, not_before, reason, code, message, updated in operations
     )

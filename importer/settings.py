@@ -1,22 +1,22 @@
 """Settings: flags over environment over profile over file over defaults, checked once and then frozen."""
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from importer import profiles
 from importer.model.contact import EMAIL_MAX, Rules
 from importer.model.errors import FixCommand
+from importer.profiles import DEFAULT, Fault, Reference, nearest
 
-CONFIG = "importer.toml"
 PREFIX = "IMPORTER_"
 
 
@@ -39,6 +39,14 @@ def _seconds(value: object) -> object:
     return float(days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What settings were read from; kept, for the other profiles of the file may be asked for."""
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    file: profiles.File = field(default_factory=lambda: profiles.File(profiles.CONFIG))
+
+
 class Settings(BaseSettings):
     """Everything that can be set; the limits have the names and defaults of the API's own documentation."""
 
@@ -47,6 +55,9 @@ class Settings(BaseSettings):
     ledger: str = "importer.db"
     profile: str = "default"
     endpoint: str = "resourcedirectory.aliyuncs.com"
+    credentials: Reference = Field(Reference(), description="where the profile's credentials are")
+    file: str | None = Field(None, description="the profile's file of contacts")
+    at_once: int = Field(64, ge=1, description="directories that are worked on at once")
     emulator: bool = False
     now: datetime | None = Field(None, description="pretend that it is this time (ISO 8601)")
 
@@ -94,7 +105,20 @@ class Settings(BaseSettings):
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.chinese_names, self.email_max, strict=self.strict, fix_names=self.fix_names)
+        return Rules(
+            self.chinese_names,
+            self.email_max,
+            strict=self.strict,
+            fix_names=self.fix_names,
+            directories=self.directories,
+        )
+
+    _sources: Sources = PrivateAttr(default_factory=Sources)
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """The profiles that a row may name: all of the settings file."""
+        return tuple(sorted({self.profile, *self._sources.file.names}))
 
     def ends_at(self, now: float) -> float | None:
         """When a run that begins ``now`` is to end (seconds since the epoch): ``until`` is this machine's time."""
@@ -120,73 +144,112 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
 
-def load(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None) -> Settings:
-    """Read every source once. ``flags``: settings by name, ``None`` meaning not given. Raises `FixCommand`."""
+def load(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None, every: bool = False) -> Settings:
+    """Read every source once. ``flags``: settings by name, ``None`` meaning not given. Raises `FixCommand`.
+
+    ``every``: the profiles that have a file will be used too, so their mistakes are told with the others.
+    """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    file = _read_file(config)
-    _refuse_unknown_environment()
-    profile = given.get("profile") or os.environ.get(PREFIX + "PROFILE") or file.get("profile") or "default"
-    layers = {**_profile(file, str(profile), config), "profile": str(profile)}
-    from_environment = {name for name in Settings.model_fields if os.environ.get(PREFIX + name.upper())}
-    layers = {name: value for name, value in layers.items() if name not in from_environment}
+    sources = Sources(given, profiles.read(config))
+    file = sources.file
+    profile = given.get("profile") or os.environ.get(PREFIX + "PROFILE") or file.common.get("profile") or DEFAULT
+    names = [str(profile), *(_with_files(file) if every else ())]
+    return _loaded(sources, dict.fromkeys(names))[str(profile)]
+
+
+def others(settings: Settings, names: Iterable[str]) -> dict[str, Settings]:
+    """The settings of profiles by name, from what ``settings`` were read from; raises `FixCommand` for all of them."""
+    wanted = [name for name in names if name != settings.profile]
+    return {settings.profile: settings, **_loaded(settings._sources, wanted)}  # noqa: SLF001  they are ours
+
+
+def filed(settings: Settings) -> dict[str, Settings]:
+    """The settings of every profile that has a file. Raises `FixCommand`, with every mistake of all of them."""
+    file = settings._sources.file  # noqa: SLF001  they are ours
+    if names := _with_files(file):
+        return _loaded(settings._sources, names)  # noqa: SLF001  they are ours
+    what = "no profile names a file" if file.profiles else "there are no profiles"
+    raise FixCommand(f"{what} in {file.path}", hint='write [profiles.acme] and below it file = "acme.xlsx"')
+
+
+def _with_files(file: profiles.File) -> list[str]:
+    above = DEFAULT not in file.profiles and file.common.get("file")
+    return [*([DEFAULT] if above else []), *(name for name, table in file.profiles.items() if table.get("file"))]
+
+
+def _loaded(sources: Sources, names: Iterable[str]) -> dict[str, Settings]:
+    """Settings by profile; every mistake at once, each with the profile and the setting that it is in."""
+    faults = [*sources.file.faults, *_unknown_environment()]
+    found: dict[str, Settings] = {}
+    for name in names:
+        one = _one(sources, name)
+        if isinstance(one, Settings):
+            found[name] = one
+        else:
+            faults += one
+    if faults:
+        raise _refused(list(dict.fromkeys(faults)))
+    return found
+
+
+def _one(sources: Sources, name: str) -> Settings | list[Fault]:
+    layers = sources.file.layers(name)
+    if isinstance(layers, Fault):
+        return [] if sources.file.faults else [layers]  # a file that cannot be read has no profiles
+    from_environment = {key for key in Settings.model_fields if os.environ.get(PREFIX + key.upper())}
+    layers = {key: value for key, value in layers.items() if key not in from_environment}
     try:
-        return Settings(**{**layers, **given})
+        settings = Settings(**{**layers, **sources.given, "profile": name})
     except ValidationError as error:
-        raise _explained(error) from None
+        return _explained(error, sources, name)
+    settings._sources = sources  # noqa: SLF001  they are ours
+    return settings
 
 
-def _read_file(config: str | Path | None) -> dict[str, Any]:
-    path = Path(config or CONFIG)
-    if config is None and not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FixCommand(
-            f"{path}: cannot be read: {error.strerror}", hint="name a settings file with --config"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FixCommand(f"{path}: is no TOML: {error}", hint="samples/importer.toml shows the form") from None
+OF_PROFILES = ("file", "credentials")  # settings that stand in the file alone
 
 
-def _profile(file: dict[str, Any], name: str, config: str | Path | None) -> dict[str, Any]:
-    """The file's settings with those of one profile laid over them."""
-    profiles = file.get("profiles", {})
-    common = {key: value for key, value in file.items() if key != "profiles"}
-    if name in profiles and isinstance(profiles[name], dict):
-        return {**common, **profiles[name]}
-    if name == "default":
-        return common
-    known = sorted({"default", *profiles})
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"profiles here: {', '.join(known)}"
-    raise FixCommand(f"no profile is called {name} in {config or CONFIG}", hint=hint)
-
-
-def _refuse_unknown_environment() -> None:
-    for variable in os.environ:
-        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields:
-            raise FixCommand(f"unknown setting in the environment: {variable}", hint=_nearest(variable))
+def _unknown_environment() -> list[Fault]:
+    known = [name for name in Settings.model_fields if name not in OF_PROFILES]
+    return [
+        Fault(f"unknown setting in the environment: {variable}", _nearest(variable))
+        for variable in os.environ
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in known
+    ]
 
 
 def _nearest(name: str) -> str:
-    prefix = PREFIX if name.startswith(PREFIX) else ""
-    near = difflib.get_close_matches(name.removeprefix(prefix).lower(), Settings.model_fields, 1)
-    if not near:
-        return f"settings: {', '.join(Settings.model_fields)}"
-    return f"did you mean {prefix}{near[0].upper() if prefix else near[0]}?"
+    if not name.startswith(PREFIX):
+        return nearest(name, Settings.model_fields, "settings")
+    variables = [PREFIX + known.upper() for known in Settings.model_fields if known not in OF_PROFILES]
+    return nearest(name.upper(), variables, "variables")
 
 
-def _explained(error: ValidationError) -> FixCommand:
-    """Every mistake at once, the first as the message and each with what to do."""
-    lines = []
+def _explained(error: ValidationError, sources: Sources, profile: str) -> list[Fault]:
+    """Every mistake of one profile's settings; those of its own table say so."""
+    faults = []
     for fault in error.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            lines.append(f"unknown setting: {name}; {_nearest(name)}")
+        key = str(fault["loc"][0]) if fault["loc"] else ""
+        path = [str(part) for part in fault["loc"]]
+        own = key not in sources.given and sources.file.says(profile, key)
+        where = f"profile {profile}: " if own else ""
+        if fault["type"] == "extra_forbidden" and len(path) == 1:
+            faults.append(Fault(f"{where}unknown setting: {key}", _nearest(key)))
+        elif fault["type"] == "extra_forbidden":
+            hint = nearest(path[-1], Reference.model_fields, f"{key} has")
+            faults.append(Fault(f"{where}unknown setting: {'.'.join(path)}", hint))
         else:
-            lines.append(f"{name.replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}")
+            name = ".".join(path).replace("_", "-")
+            faults.append(Fault(f"{where}{name}: {fault['msg'].removeprefix('Value error, ')}"))
+    return faults
+
+
+def _refused(faults: list[Fault]) -> FixCommand:
+    """All of them in one line, each with what to do."""
+    if len(faults) == 1 and faults[0].hint:
+        return FixCommand(faults[0].message, hint=faults[0].hint)
+    told = [f"{fault.message}; {fault.hint}" if fault.hint else fault.message for fault in faults]
     return FixCommand(
-        "; ".join(lines),
+        "; ".join(told),
         hint="importer run --help lists the settings; files and variables use the same names",
     )

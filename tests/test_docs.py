@@ -65,11 +65,21 @@ def test_the_library_example_runs(tmp_path):
 
 
 def test_the_sample_settings_are_settings(tmp_path, monkeypatch):
-    from importer.settings import load
+    from importer.settings import filed, load
 
     monkeypatch.chdir(tmp_path)
+    sample = ROOT / "samples" / "importer.toml"
     for profile in ("default", "production", "international"):
-        assert load({"profile": profile}, config=ROOT / "samples" / "importer.toml").profile == profile
+        assert load({"profile": profile}, config=sample).profile == profile
+    assert set(filed(load(config=sample))) == {"acme", "globex", "initech"}
+
+
+def test_the_settings_that_the_readme_shows_are_settings(tmp_path, monkeypatch):
+    from importer.settings import filed, load
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "importer.toml").write_text(re.search(r"```toml\n(.*?)```", README, re.DOTALL)[1], encoding="utf-8")
+    assert set(filed(load())) == {"acme", "globex"}
 
 
 def test_every_exit_code_of_the_errors_is_in_the_readme():

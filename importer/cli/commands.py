@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, READING, RESERVE, File, takes
+from importer.cli.options import (
+    COURSE,
+    DIRECTORY,
+    LEDGER,
+    LIMITS,
+    MANY,
+    NOW,
+    OUTPUT,
+    READING,
+    RESERVE,
+    All,
+    File,
+    FileOrProfile,
+    takes,
+)
 from importer.cli.out import Out
 
 if TYPE_CHECKING:
@@ -57,28 +71,54 @@ def plan(
     """What run would do, and when it would be finished; changes nothing."""
     from importer.jobs.plan import day
     from importer.jobs.plan import plan as job
-    from importer.report.console import findings, outlook, places
+    from importer.report.console import findings, outlooks, places
 
     found = job(file, settings, offline=offline, deadline=day(deadline))
-    out.result(found.as_json(), *findings(found.findings, found.file), places(found.rows), *outlook(found.as_json()))
+    out.result(found.as_json(), *findings(found.findings, found.file), places(found.rows), *outlooks(found.as_json()))
     raise typer.Exit(found.exit_code)
 
 
-@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, OUTPUT)
-def run(*, file: File, settings: "Settings", out: Out, report: ReportTo = None) -> None:
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, OUTPUT)
+def run(
+    *,
+    file: FileOrProfile = None,
+    settings: "Settings",
+    out: Out,
+    all: All = False,  # noqa: A002  the option's name
+    report: ReportTo = None,
+) -> None:
     """Put the file's contacts into the directory and mail each its verification; again continues."""
     import anyio
 
     from importer.cli.watch import watched
     from importer.jobs.run import run as job
+    from importer.jobs.run import run_all
     from importer.report.console import summary
 
+    file = chosen(file, settings, every=all, report=report)
     target = _aimed(report, file, again=True)
-    result = anyio.run(watched, partial(job, file, settings), out)
+    work = partial(run_all, settings) if all else partial(job, file, settings)
+    result = anyio.run(watched, work, out)
     if target:
         out.wrote(target.path, target.write_standing(file, settings))
     out.result(result.as_json(), *summary(result))
     raise typer.Exit(result.exit_code)
+
+
+def chosen(file: str | None, settings: "Settings", *, every: bool, report: Path | None = None) -> str:
+    """The file to take; with ``every``, none. Raises `FixCommand` when the command does not say which."""
+    from importer.model.errors import FixCommand
+
+    if every and file is not None:
+        hint = "a file with a column Directory goes to many directories without --all"
+        raise FixCommand("--all takes the files of the profiles, and no FILE", hint=hint)
+    if every and report is not None:
+        raise FixCommand("a report is of one file, and --all has many", hint="leave --report out")
+    found = file or settings.file
+    if found is None and not every:
+        hint = f'name one: importer run FILE; or give the profile {settings.profile} one in importer.toml: file = "…"'
+        raise FixCommand("there is no FILE, and the profile names none", hint=hint)
+    return found or ""
 
 
 def _aimed(report: Path | None, file: str, *, again: bool = False) -> "Target | None":

@@ -20,6 +20,10 @@ def option(kind: Any, text: str, *names: str, default: Any = None) -> tuple[Any,
 
 
 File = Annotated[str, typer.Argument(help="CSV or Excel file; - reads CSV from stdin.")]
+FileOrProfile = Annotated[
+    str | None, typer.Argument(metavar="FILE", help="CSV or Excel file, - for CSV on stdin; else the profile's own.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every profile that has a file, side by side.")]
 
 OUTPUT: Options = {
     "json": option(bool, "Print one JSON object on stdout, everything else on stderr.", "--json", default=False),
@@ -77,6 +81,10 @@ LIMITS: Options = {
     "give_up_after": option(float | None, "Seconds without a good answer after which a run stops (120)."),
 }
 
+MANY: Options = {
+    "at_once": option(int | None, "Directories that are worked on at once (64)."),
+}
+
 RESERVE: Options = {
     "reserve": option(int | None, "Mails of the day that are kept for people (0)."),
 }
@@ -130,7 +138,7 @@ def _settings(given: dict[str, Any], own: set[str]) -> "Settings":
     flags = {name: value for name, value in given.items() if name not in own and name not in OURS}
     if given.get("map"):
         flags["map"] = dict(_pair(text) for text in given["map"])
-    return load(flags, config=given.get("config"))
+    return load(flags, config=given.get("config"), every=bool(given.get("all")))
 
 
 def _pair(text: str) -> tuple[str, str]:

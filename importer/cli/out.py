@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from importer.model.errors import FixCommand, ImporterError
+from importer.model.errors import ImporterError, unforeseen
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -76,7 +75,7 @@ class Out:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:  # noqa: BLE001  the last resort: no traceback, for it may hold values
-            self._fail(_unforeseen(error))
+            self._fail(unforeseen(error))
 
     def _fail(self, error: ImporterError) -> None:
         if self.json:
@@ -104,31 +103,6 @@ def _logger(form: str) -> Any:
         cache_logger_on_first_use=True,
     )
     return structlog.get_logger()
-
-
-def _unforeseen(error: Exception) -> ImporterError:
-    """A mistake of ours, told by its kind and place; its text may hold somebody's address."""
-    leaves = list(_leaves(error))
-    known = next((leaf for leaf in leaves if isinstance(leaf, ImporterError)), None)
-    if known is not None:
-        return known
-    error = leaves[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    return FixCommand(
-        f"a mistake of this program: {type(error).__name__} at {place}; what was done is in the ledger",
-        hint="the same command again continues; please report it with this line",
-        code="Unforeseen",
-    )
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    """The errors of a group, whatever its depth."""
-    if isinstance(error, ExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _close_stdout() -> None:

@@ -1,8 +1,8 @@
-"""Watching a run: signals that stop it, and a display of how far it is."""
+"""Watching a run: signals that stop it, and a display of how far it is, in one directory or in many."""
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
@@ -18,30 +18,35 @@ if TYPE_CHECKING:
 EVERY = 5.0  # seconds between plain lines
 REFRESH = 0.25  # seconds between redraws on a terminal
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-Came_co = TypeVar("Came_co", covariant=True)
+class Job(Protocol[Result_co]):
+    def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Result_co]: ...
 
 
-class Job(Protocol[Came_co]):
-    def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Came_co]: ...
-
-
-async def watched(job: Job[Came_co], out: Out) -> Came_co:
-    """What came of the job. One signal lets it finish the calls under way, a second one ends it at once."""
+async def watched(job: Job[Result_co], out: Out) -> Result_co:
+    """The job's summary. One signal lets it finish the calls under way, a second one ends it at once."""
     courses: list[Course] = []
     async with anyio.create_task_group() as group:
         group.start_soon(_obey, courses, group.cancel_scope, out)
 
         def watch(course: Course) -> None:
+            if not courses and not out.quiet:
+                group.start_soon(_show, courses, out)
             courses.append(course)
-            if not out.quiet:
-                group.start_soon(_show, course, out)
+            if courses[0].signal is not None:  # begun when the others had been told to stop
+                _stop(course, courses[0].signal)
 
         summary = await job(watch=watch)
         group.cancel_scope.cancel()
         return summary
     raise typer.Exit(130)
+
+
+def _stop(course: Course, number: int) -> None:
+    course.signal = number
+    course.halt()
 
 
 async def _obey(courses: list[Course], scope: anyio.CancelScope, out: Out) -> None:
@@ -51,41 +56,43 @@ async def _obey(courses: list[Course], scope: anyio.CancelScope, out: Out) -> No
                 scope.cancel()
                 return
             out.notice("stopping", what="finishing the calls under way; once more to stop at once")
-            courses[0].signal = int(number)
-            courses[0].halt()
+            for course in courses:
+                _stop(course, int(number))
 
 
-async def _show(course: Course, out: Out) -> None:
+async def _show(courses: list[Course], out: Out) -> None:
     if sys.stderr.isatty() and out.log_format == "text":
-        await _live(course, out)
+        await _live(courses, out)
         return
     while True:
         await anyio.sleep(EVERY)
-        if not course.tally.planned:
-            continue  # still looking at the directory and the file
-        out.notice("progress", **progress(course.tally, course.clock.ticks()))
+        if any(course.tally.planned for course in courses):  # else still looking at the directory and the file
+            out.notice("progress", **_facts(courses))
 
 
-async def _live(course: Course, out: Out) -> None:
+async def _live(courses: list[Course], out: Out) -> None:
     from rich.live import Live
 
     with Live(console=out.console(stderr=True), transient=True, auto_refresh=False) as live:
         while True:
-            facts = progress(course.tally, course.clock.ticks())
+            facts = _facts(courses)
             live.update(" · ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items()), refresh=True)
             await anyio.sleep(REFRESH)
 
 
-def progress(tally: "Tally", now: float) -> dict[str, str]:
-    """How far a run is: done of planned for each kind, calls a second, and the time left at that rate."""
-    added, sent = tally.done[Kind.ADD], tally.done[Kind.SEND_EMAIL]
-    facts = {
-        "added": f"{added}/{tally.planned[Kind.ADD]}",
-        "sent": f"{sent}/{tally.planned[Kind.SEND_EMAIL]}",
-    }
-    begun = tally.spans.get("submit", (now, now))[0]
+def _facts(courses: Sequence[Course]) -> dict[str, str]:
+    many = {"directories": str(len(courses))} if len(courses) > 1 else {}
+    return many | progress([course.tally for course in courses], courses[0].clock.ticks())
+
+
+def progress(tallies: "Sequence[Tally]", now: float) -> dict[str, str]:
+    """How far a run is in all directories: done of planned for each kind, calls a second, time left at that rate."""
+    added, sent = (sum(tally.done[kind] for tally in tallies) for kind in (Kind.ADD, Kind.SEND_EMAIL))
+    adds, sends = (sum(tally.planned[kind] for tally in tallies) for kind in (Kind.ADD, Kind.SEND_EMAIL))
+    facts = {"added": f"{added}/{adds}", "sent": f"{sent}/{sends}"}
+    begun = min((tally.spans["submit"][0] for tally in tallies if "submit" in tally.spans), default=now)
     rate = (added + sent) / (now - begun) if now > begun else 0.0
     if rate:
-        left = max(0, sum(tally.planned.values()) - added - sent)
+        left = max(0, adds + sends - added - sent)
         facts |= {"rate": f"{rate:.1f}/s", "time_left": f"{left / rate:.0f} s"}
     return facts

@@ -75,10 +75,12 @@ class Credentials:
         *,
         chain: "Callable[[Mapping[str, str]], Iterator[Way]] | None" = None,
         ticks: Callable[[], float] = time.monotonic,
+        hint: str = WAYS,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._chain = chain or official
         self._ticks = ticks
+        self._hint = hint
         self._lock = anyio.Lock()
         self._provider: Provider | None = None
         self._keys: Keys | None = None
@@ -124,22 +126,17 @@ class Credentials:
             else:
                 self._provider = provider
                 return keys
-        raise FixAccess("no usable credentials: " + "; ".join(failures), hint=WAYS, code="NoCredentials")
+        raise FixAccess("no usable credentials: " + "; ".join(failures), hint=self._hint, code="NoCredentials")
 
 
 def official(environ: Mapping[str, str]) -> Iterator[Way]:
     """The official providers in the official order, told by argument what they would read at import."""
-    value = {
-        key.removeprefix(PREFIX): text.strip()
-        for key, text in environ.items()
-        if key.startswith(PREFIX) and text.strip()
-    }
-    home = Path(environ.get("HOME") or Path.home())
-    yield "environment", lambda: _environment(value)
+    value, home = prefixed(environ, PREFIX), home_of(environ)
+    yield "environment", lambda: environment(value)
     if {"ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE"} <= value.keys():
         yield "OIDC role", lambda: _oidc(value)
     if value.get("CLI_PROFILE_DISABLED", "").lower() != "true":
-        yield "profile of the command line", lambda: _profile(value, home / ".aliyun" / "config.json")
+        yield "profile of the command line", lambda: configured(value.get("PROFILE"), home)
     ini = Path(value.get("CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
     yield "credentials file", lambda: _ini(value, ini)
     disabled = value.get("ECS_METADATA_DISABLED", "").lower()
@@ -147,6 +144,16 @@ def official(environ: Mapping[str, str]) -> Iterator[Way]:
         yield "ECS role", lambda: _ecs(value)
     if "CREDENTIALS_URI" in value:
         yield "credentials URI", lambda: _uri(value)
+
+
+def prefixed(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The variables that begin with a prefix and hold something, without it."""
+    found = {key: text.strip() for key, text in environ.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): text for key, text in found.items() if text}
+
+
+def home_of(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())
 
 
 class Missing(Exception):
@@ -166,17 +173,18 @@ def reason(error: Exception) -> str:
     return " ".join([type(error).__name__, *parts])
 
 
-def _environment(value: Mapping[str, str]) -> Provider:
+def environment(value: Mapping[str, str], prefix: str = PREFIX) -> Provider:
+    """Keys that stand in variables; ``value``: those that begin with the prefix, without it. Raises `Missing`."""
     key, secret = value.get("ACCESS_KEY_ID"), value.get("ACCESS_KEY_SECRET")
     if not key or not secret:
-        raise Missing(f"{PREFIX}{'ACCESS_KEY_SECRET' if key else 'ACCESS_KEY_ID'} is not set")
+        raise Missing(f"{prefix}{'ACCESS_KEY_SECRET' if key else 'ACCESS_KEY_ID'} is not set")
     keys = Keys(key, secret, value.get("SECURITY_TOKEN"))
     return lambda: keys
 
 
 def _oidc(value: Mapping[str, str]) -> Provider:
-    return _asking(
-        _providers().OIDCRoleArnCredentialsProvider(
+    return asking(
+        providers().OIDCRoleArnCredentialsProvider(
             role_arn=value["ROLE_ARN"],
             oidc_provider_arn=value["OIDC_PROVIDER_ARN"],
             oidc_token_file_path=value["OIDC_TOKEN_FILE"],
@@ -185,22 +193,22 @@ def _oidc(value: Mapping[str, str]) -> Provider:
     )
 
 
-def _profile(value: Mapping[str, str], path: Path) -> Provider:
+def configured(name: str | None, home: Path) -> Provider:
+    """A profile of the official command line, the current one without a name. Raises `Missing`."""
+    path = home / ".aliyun" / "config.json"
     _readable(path)
-    return _asking(
-        _providers().CLIProfileCredentialsProvider(profile_name=value.get("PROFILE"), profile_file=str(path))
-    )
+    return asking(providers().CLIProfileCredentialsProvider(profile_name=name, profile_file=str(path)))
 
 
 def _ini(value: Mapping[str, str], path: Path) -> Provider:
     _readable(path)
     name = value.get("PROFILE", "default")
-    return _asking(_providers().ProfileCredentialsProvider(profile_name=name, profile_file=str(path)))
+    return asking(providers().ProfileCredentialsProvider(profile_name=name, profile_file=str(path)))
 
 
 def _ecs(value: Mapping[str, str]) -> Provider:
-    return _asking(
-        _providers().EcsRamRoleCredentialsProvider(
+    return asking(
+        providers().EcsRamRoleCredentialsProvider(
             role_name=value.get("ECS_METADATA"),
             disable_imds_v1=value.get("IMDSV1_DISABLED", "").lower() == "true",
             async_update_enabled=False,  # no scheduler thread: keys are asked for once a minute anyway
@@ -209,10 +217,12 @@ def _ecs(value: Mapping[str, str]) -> Provider:
 
 
 def _uri(value: Mapping[str, str]) -> Provider:
-    return _asking(_providers().URLCredentialsProvider(uri=value["CREDENTIALS_URI"]))
+    return asking(providers().URLCredentialsProvider(uri=value["CREDENTIALS_URI"]))
 
 
-def _asking(provider: Any) -> Provider:
+def asking(provider: Any) -> Provider:
+    """What asks an official provider."""
+
     def ask() -> Keys:
         found = provider.get_credentials()
         key, secret = found.get_access_key_id(), found.get_access_key_secret()
@@ -228,7 +238,7 @@ def _readable(path: Path) -> None:
         raise Missing(f"{path} does not exist")
 
 
-def _providers() -> Any:
+def providers() -> Any:
     """The official package, imported late (0.4 s) and without its own handlers on standard error."""
     from alibabacloud_credentials import provider
 

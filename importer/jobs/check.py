@@ -12,6 +12,7 @@ from importer.report.findings import Report, listed
 from importer.settings import Settings, load
 from importer.sheet import Sheet
 from importer.stage.dedupe import Deduped, dedupe
+from importer.stage.parts import joined, parts
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -29,6 +30,7 @@ class Checkup:
     rows: dict[str, int]
     findings: pl.DataFrame
     report: Report = field(repr=False)
+    routes: pl.Series | None = field(default=None, repr=False)  # as in `Checked`
 
     @property
     def exit_code(self) -> int:
@@ -54,7 +56,8 @@ def check(file: str | Path, settings: Settings | None = None, *, resolver: "Reso
     """
     settings = settings or load()
     sheet, checked = read(file, settings, resolver=resolver)
-    deduped = dedupe(checked, on_clash=settings.on_clash, taken=None)
+    found = parts(checked, settings.profile)
+    deduped = joined([dedupe(part, on_clash=settings.on_clash, taken=None) for part in found.values()])
     rows = {
         "read": sheet.frame.height,
         "rejected": len(deduped.rejected),
@@ -62,7 +65,7 @@ def check(file: str | Path, settings: Settings | None = None, *, resolver: "Reso
         "accepted": deduped.contacts.height,
     }
     report = Report(sheet, deduped.findings, places(sheet, deduped))
-    return Checkup(sheet.file, sheet.name, rows, deduped.findings, report)
+    return Checkup(sheet.file, sheet.name, rows, deduped.findings, report, checked.routes)
 
 
 def places(sheet: Sheet, deduped: Deduped) -> pl.Series:

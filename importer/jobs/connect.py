@@ -6,14 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 
 from importer.directory import Caller, Listed
 from importer.directory.client import Client
-from importer.directory.credentials import Credentials, CredentialSource, StaticCredentials
+from importer.directory.credentials import CredentialSource, StaticCredentials
 from importer.directory.endpoint import endpoint_url, identity
 from importer.directory.listing import listing
+from importer.directory.reference import Place, referred
 from importer.emulator import Emulator, EmulatorError
 from importer.emulator import Limits as EmulatedLimits
 from importer.jobs import stores
@@ -21,6 +23,7 @@ from importer.ledger.port import Lease, LeaseHeld, Ledger, LedgerFailed
 from importer.ledger.scribe import Scribe
 from importer.model.clock import Clock
 from importer.model.errors import FixCommand
+from importer.profiles import DEFAULT
 from importer.settings import Settings
 from importer.submit import owner
 from importer.submit.course import Counted, Desk, Tally
@@ -77,9 +80,15 @@ async def admitted(settings: Settings) -> CredentialSource | None:
     """The credentials to call with, ``None`` for an emulator. Raises `FixAccess`, before anything else is done."""
     if settings.emulator:
         return None
-    credentials = Credentials()
-    await credentials.get()
-    return credentials
+    found = referred(reference(settings))
+    await found.get()
+    return found
+
+
+def reference(settings: Settings) -> Place:
+    """Where the settings say that the credentials are."""
+    named = settings.credentials
+    return Place(named.environment, named.profile, named.role, named.session, named.sts)
 
 
 @asynccontextmanager
@@ -123,8 +132,9 @@ async def emulator(settings: Settings, clock: Clock, served: Served) -> AsyncIte
 
 
 def beside(settings: Settings) -> Path:
-    """Where a rehearsal's directory is kept: beside the ledger."""
-    return stores.beside(settings, "emulator")
+    """Where a rehearsal's directory is kept: beside the ledger, each profile's by itself."""
+    own = "" if settings.profile == DEFAULT else f"-{quote(settings.profile, safe='')}"
+    return stores.beside(settings, f"emulator{own}")
 
 
 def world(caller: Caller, desk: Desk, settings: Settings, clock: Clock) -> World:

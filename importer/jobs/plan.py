@@ -1,6 +1,6 @@
 """Plan: what a run would do, when it would be finished, and what would wait; changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -20,7 +20,10 @@ from importer.ledger.port import Ledger, NoLedger
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
 from importer.report.findings import Report, listed
-from importer.settings import Settings, load
+from importer.settings import Settings, load, others
+from importer.sheet import Sheet
+from importer.stage.check import Checked
+from importer.stage.parts import parts
 from importer.stage.plan import Forecast, forecast, nothing_known
 from importer.stage.plan import plan as planned
 from importer.submit.daily import Daily, seen
@@ -78,6 +81,37 @@ class Outlook:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Outlooks:
+    """The same for each directory of a file whose rows name several."""
+
+    file: str
+    directories: tuple[Outlook, ...]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        return {place: sum(one.rows[place] for one in self.directories) for place in self.directories[0].rows}
+
+    @property
+    def findings(self) -> pl.DataFrame:
+        return pl.concat([one.findings for one in self.directories]).sort("row", maintain_order=True, nulls_last=False)
+
+    @property
+    def exit_code(self) -> int:
+        codes = {one.exit_code for one in self.directories}
+        return next((code for code in (3, 1) if code in codes), 0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "command": "plan",
+            "file": self.file,
+            "directories": [one.as_json() for one in self.directories],
+            "total": {"rows": self.rows},
+            "exit_code": self.exit_code,
+        }
+
+
 def day(text: str | None) -> date | None:
     """A date as 2026-12-31. Raises `FixCommand`."""
     try:
@@ -88,19 +122,33 @@ def day(text: str | None) -> date | None:
 
 def plan(
     file: str | Path, settings: Settings | None = None, *, offline: bool = False, deadline: date | None = None
-) -> Outlook:
+) -> Outlook | Outlooks:
     """What `run` would do, changing nothing. ``offline``: without asking the directory. Raises as `run` does.
 
     With a ``deadline`` the exit code is 3 if, and only if, the last mail goes out after it.
     """
     settings = settings or load()
+    ask = partial(_plan, file, settings, partial(_outlook, offline=offline, deadline=deadline))
     with ThreadPoolExecutor(1) as thread:  # a loop of its own: the caller may be inside another
-        return thread.submit(anyio.run, partial(_plan, file, settings, offline, deadline)).result()
+        return thread.submit(anyio.run, ask).result()
 
 
-async def _plan(file: str | Path, settings: Settings, offline: bool, deadline: date | None) -> Outlook:
-    clock = Clock.starting(settings.now)
+async def _plan(file: str | Path, settings: Settings, outlook: "Outlooking") -> "Outlook | Outlooks":
     sheet, checked = await anyio.to_thread.run_sync(read, file, settings)
+    found = parts(checked, settings.profile)
+    if found.keys() == {settings.profile}:
+        return await outlook(sheet, checked, settings)
+    family = others(settings, found)
+    return Outlooks(sheet.file, tuple([await outlook(sheet, part, family[name]) for name, part in found.items()]))
+
+
+Outlooking = Callable[[Sheet, Checked, Settings], Awaitable[Outlook]]
+
+
+async def _outlook(
+    sheet: Sheet, checked: Checked, settings: Settings, *, offline: bool, deadline: date | None
+) -> Outlook:
+    clock = Clock.starting(settings.now)
     listed = await _listed(settings, clock, offline=offline)
     known, used, daily = await _ledger(settings, connect.place(settings), clock)
     result = planned(sheet, checked, known, listed or (), options=options(settings), on_clash=settings.on_clash)

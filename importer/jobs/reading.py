@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,14 @@ def _asker(resolver: "Resolver | None") -> Ask:
     return asker(resolver)
 
 
-def options(settings: Settings) -> str:
-    """What decides the fate of each row of a file, this program too, as JSON: the same gives the same."""
+def options(settings: Settings, routes: Sequence[str] | None = None) -> str:
+    """What decides the fate of each row of a file, this program too, as JSON: the same gives the same.
+
+    ``routes``: the profiles that its rows may name, where a column sends them to several directories.
+    """
     deciding = {name: getattr(settings, name) for name in DECIDING}
+    if routes is not None:
+        deciding["routes"] = list(routes)
     return json.dumps({"version": __version__, **deciding}, sort_keys=True)
 
 
@@ -103,6 +109,7 @@ def staged_already(file: str | Path, settings: Settings, place: str) -> str | No
     return found if holds(staged, found, settings) else None
 
 
-def holds(staged: Staged | None, digest: str, settings: Settings) -> bool:
+def holds(staged: Staged | None, digest: str, settings: Settings, routes: Sequence[str] | None = None) -> bool:
     """Whether a staged file says all that reading it again would say."""
-    return staged is not None and (staged.digest, staged.options, staged.clashes) == (digest, options(settings), 0)
+    told = options(settings, routes)
+    return staged is not None and (staged.digest, staged.options, staged.clashes) == (digest, told, 0)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from importer.directory.endpoint import endpoint_url, identity
 from importer.jobs.check import check
+from importer.jobs.connect import place
 from importer.jobs.files import whole
 from importer.jobs.stores import existing
 from importer.ledger.port import ExportRow
@@ -17,7 +17,7 @@ from importer.model.finding import COLUMNS, Severity
 from importer.report.findings import Report, write_csv, write_jsonl
 from importer.report.page import write_html
 from importer.report.workbook import Original, write_xlsx
-from importer.settings import Settings
+from importer.settings import Settings, others
 from importer.sheet import Sheet, archive, source
 
 KINDS = (".csv", ".jsonl", ".html", ".xlsx")
@@ -72,14 +72,28 @@ def _original(sheet: Sheet) -> Original | None:
 
 def standing(file: str, settings: Settings) -> Report:
     """After a run: the file's findings, and where each of its rows stands in the ledger."""
-    report = check(file, settings).report
-    sheet, states = report.sheet, report.states
-    place = "loopback" if settings.emulator else identity(endpoint_url(settings.endpoint))
-    with existing(settings) as ledger:
-        number = ledger.find(settings.profile, place)
-        rows = {} if number is None else {row.row: row for row in ledger.export(number) if row.file == sheet.file}
+    checkup = check(file, settings)
+    sheet, states = checkup.report.sheet, checkup.report.states
+    report = checkup.report
+    rows = _rows(sheet, settings) if checkup.routes is None else _routed(sheet, settings, checkup.routes)
     known = [rows[line].state if line in rows else state for line, state in zip(sheet.lines, states, strict=True)]
     return Report(sheet, _with(report.findings, _more(sheet, states, rows)), pl.Series(known, dtype=pl.String))
+
+
+def _rows(sheet: Sheet, settings: Settings) -> dict[int, ExportRow]:
+    """What the ledger holds of the file for one directory, by line."""
+    with existing(settings) as ledger:
+        number = ledger.find(settings.profile, place(settings))
+        return {} if number is None else {row.row: row for row in ledger.export(number) if row.file == sheet.file}
+
+
+def _routed(sheet: Sheet, settings: Settings, routes: pl.Series) -> dict[int, ExportRow]:
+    """The same where each row says which directory it is for."""
+    places = routes.fill_null(settings.profile)
+    family = others(settings, places.unique(maintain_order=True))
+    held = {name: _rows(sheet, one) for name, one in family.items()}
+    asked = zip(sheet.lines, places, strict=True)
+    return {line: held[name][line] for line, name in asked if line in held[name]}
 
 
 def _more(sheet: Sheet, states: pl.Series, rows: dict[int, ExportRow]) -> pl.DataFrame:

@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,63 +11,86 @@ from typing import Any, Protocol
 import anyio
 
 from importer.directory import Listed
+from importer.directory.credentials import CredentialSource
 from importer.jobs import connect
-from importer.jobs.reading import holds, options, read, staged_already
+from importer.jobs.many import Errand, Watch, many
+from importer.jobs.reading import holds, options
+from importer.jobs.task import Task, standing, task_of, tasks_of
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
-from importer.model.errors import ImporterError
+from importer.model.errors import ImporterError, Interrupted
 from importer.model.operation import Kind, Status
+from importer.report.joint import Joint
 from importer.report.summary import Summary, balance, waits
-from importer.settings import Settings, load
-from importer.sheet import Sheet
-from importer.stage.check import Checked
+from importer.settings import Settings, filed, load
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Halted
+from importer.submit.course import Course, Desk, Halted
 from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
 STRANGERS = "somebody else writes to this directory too: its refusals were not of this run's making, and it gave way"
 CLOCK_LOOK = 60.0  # seconds between looks at the clock while waiting for a window
-Watch = Callable[[Course], None]
 
 
-async def run(file: str | Path, settings: Settings | None = None, *, watch: Watch | None = None) -> Summary:
+async def run(file: str | Path, settings: Settings | None = None, *, watch: Watch | None = None) -> Summary | Joint:
     """Put a file's contacts into the directory, each exactly once, and mail each its verification.
 
+    A file with a column for the directory goes to those of the profiles that it names, and gives a `Joint` summary.
     ``watch`` gets the course before the first call: to halt it, or to show how far it is. Raises `ImporterError` when
     nothing could be done: the file, the settings, the ledger, credentials, or another run that holds the directory.
     """
     settings = settings or load()
     clock = Clock.starting(settings.now)
     begun = clock.ticks()
-    task = await anyio.to_thread.run_sync(task_of, file, settings, abandon_on_cancel=True)
-    credentials = await connect.admitted(settings)
+    found = await anyio.to_thread.run_sync(tasks_of, file, settings, abandon_on_cancel=True)
+    if not isinstance(found, Task):
+        return await many("run", [errand(one.settings, one.file, partial(_known, one)) for one in found], watch=watch)
+    task, credentials = found, await connect.admitted(settings)
     async with connect.ledger(settings) as desk:
-        number = await desk.do(lambda ledger: ledger.directory(settings.profile, connect.place(settings)))
-        async with (
-            connect.leased(desk, number, settings, clock) as lease,
-            connect.directory(settings, clock, credentials) as caller,
-        ):
-            world = connect.world(caller, desk, settings, clock)
-            return await carry_out(world, lease, task, watch=watch, begun=begun)
+        return await _in_directory(desk, task, clock, credentials, watch=watch, begun=begun)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be run: a file by the settings. ``read``: the sheet and its check, wanted only if it is not staged."""
-
-    file: str
-    digest: str
-    settings: Settings
-    read: Callable[[], tuple[Sheet, Checked]]
+async def run_all(settings: Settings | None = None, *, watch: Watch | None = None) -> Joint:
+    """`run` for every profile that has a file, side by side. Raises `FixCommand` for a mistake in any of them."""
+    family = filed(settings or load()).values()
+    errands = [errand(one, str(one.file), partial(task_of, str(one.file), one)) for one in family]
+    return await many("run", errands, watch=watch)
 
 
-def task_of(file: str | Path, settings: Settings) -> Task:
-    """The task of a file, which is read at once unless the ledger holds it already. Raises `FixFile`."""
-    if digest := staged_already(file, settings, connect.place(settings)):
-        return Task(str(file), digest, settings, partial(read, file, settings))
-    found = read(file, settings)
-    return Task(found[0].file, found[0].digest, settings, lambda: found)
+def _known(task: Task) -> Task:
+    return task
+
+
+def errand(settings: Settings, file: str, task: Callable[[], Task]) -> Errand:
+    """A run of a file in one directory among several; ``task`` reads it, in a thread."""
+
+    async def work(
+        desk: Desk, clock: Clock, credentials: CredentialSource | None, *, watch: Watch | None = None
+    ) -> Summary:
+        begun = clock.ticks()
+        found = await anyio.to_thread.run_sync(task, abandon_on_cancel=True)
+        return await _in_directory(desk, found, clock, credentials, watch=watch, begun=begun)
+
+    return Errand(settings, work, partial(_barred, settings, file, task))
+
+
+async def _in_directory(
+    desk: Desk,
+    task: Task,
+    clock: Clock,
+    credentials: CredentialSource | None,
+    *,
+    watch: Watch | None,
+    begun: float,
+) -> Summary:
+    settings = task.settings
+    number = await desk.do(lambda ledger: ledger.directory(settings.profile, connect.place(settings)))
+    async with (
+        connect.leased(desk, number, settings, clock) as lease,
+        connect.directory(settings, clock, credentials) as caller,
+    ):
+        world = connect.world(caller, desk, settings, clock)
+        return await carry_out(world, lease, task, watch=watch, begun=begun)
 
 
 async def carry_out(
@@ -82,7 +104,7 @@ async def carry_out(
     staged, lost = None, False
     try:
         async with kept(course, connect.limits(task.settings)), _ending(course, task.settings):
-            listed = await world.look()
+            listed = await _look(course, world)
             staged = await _stage(course, world, task, listed)
             await _foresee(course)
             world.tally.span("stage", began, course.clock.ticks())
@@ -94,6 +116,15 @@ async def carry_out(
         lost = True
     assert staged is not None
     return await _finish(course, staged, task, lease_lost=lost)
+
+
+async def _look(course: Course, world: World) -> Sequence[Listed]:
+    """The directory as it stands. Raises `Interrupted` when the run is to end before it has answered."""
+    try:
+        return await course.heeding(world.look)
+    except Halted:
+        why = "its time was up" if course.signal is None else "it was stopped"
+        raise Interrupted(f"the run had not begun when {why}", signal=course.signal) from None
 
 
 def cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -118,10 +149,10 @@ async def _stage(course: Course, world: World, task: Task, listed: Sequence[List
     """The number of the staged file; one that is staged already is left as it is."""
     directory, settings = course.lease.directory, task.settings
     staged = await course.desk.do(lambda ledger: ledger.staged(directory, task.file))
-    if staged is not None and holds(staged, task.digest, settings):
+    if staged is not None and holds(staged, task.digest, settings, task.routes):
         return staged.id
     known = await course.desk.do(lambda ledger: ledger.known(directory))
-    told = options(settings)
+    told = options(settings, task.routes)
 
     def work() -> Staging:
         sheet, checked = task.read()
@@ -219,4 +250,27 @@ async def close(course: Course, summary: Told) -> None:
     ended = course.clock.now()
     await course.desk.do(
         lambda ledger: ledger.finish_run(course.run, ended_at=ended, exit_code=summary.exit_code, totals=printed)
+    )
+
+
+async def _barred(settings: Settings, file: str, task: Callable[[], Task], desk: Desk, error: ImporterError) -> Summary:
+    """What is told of a directory in which nothing could be done, or not to its end: its rows, and why."""
+    totals = Totals(0, 0, 0, 0)
+    with suppress(ImporterError):
+        found = await anyio.to_thread.run_sync(task)
+        totals = await standing(desk, found)
+    rows, contacts, operations = balance(totals)
+    return Summary(
+        run=None,
+        command="run",
+        file=file,
+        directory=settings.profile,
+        rows=rows,
+        contacts=contacts,
+        adopted=totals.adopted,
+        operations=operations,
+        calls={},
+        timing={},
+        stopped={"code": error.code, "message": error.message, "hint": error.hint},
+        barred=error.exit_code,
     )

@@ -10,7 +10,8 @@ from importer.directory import Listed
 from importer.directory.listing import verifications
 from importer.jobs import connect
 from importer.jobs.files import whole
-from importer.jobs.run import Watch, cause, close
+from importer.jobs.many import Watch
+from importer.jobs.run import cause, close
 from importer.ledger.port import Chase, Lease, LeaseLost, Ledger, NoLedger, Run
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand

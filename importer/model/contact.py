@@ -52,6 +52,7 @@ class Rules:
     email_max: int = EMAIL_MAX
     strict: bool = False  # a warning rejects its row too
     fix_names: bool = False  # a name that does not fit is replaced by the one proposed for it
+    directories: tuple[str, ...] = ()  # the profiles that a row may name
 
 
 @dataclass(frozen=True, slots=True)

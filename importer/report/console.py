@@ -13,6 +13,8 @@ from rich.text import Text
 
 from importer.directory.codes import Entry
 from importer.ledger.port import ExportRow
+from importer.report.joint import Joint
+from importer.report.many import joint
 from importer.report.summary import Summary
 from importer.report.verification import Verification
 
@@ -107,6 +109,16 @@ def places(rows: Mapping[str, int]) -> RenderableType:
     return table
 
 
+def outlooks(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What a run would do today, in each directory if there are several; ``plan`` is the JSON of the command."""
+    if "directories" not in plan:
+        yield from outlook(plan)
+        return
+    for one in plan["directories"]:
+        yield Text(f"{one['directory']}: {one['rows']['accepted']} accepted", "bold")
+        yield from outlook(one)
+
+
 def outlook(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     """What a run would do today, and what would wait; ``plan`` is the JSON of the command."""
     table = _balance()
@@ -134,8 +146,11 @@ def _learned(daily: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"its day begins as at {daily['begins']}, when mails went out again after it had refused", "yellow")
 
 
-def summary(result: Summary) -> Iterator[RenderableType]:
+def summary(result: Summary | Joint) -> Iterator[RenderableType]:
     """The balance of a run: rows by place, accepted ones by state, and what happens next."""
+    if isinstance(result, Joint):
+        yield from joint(result)
+        return
     table = _balance()
     table.add_row("rows read", str(result.rows["read"]))
     for name in ("rejected", "duplicate", "accepted"):

@@ -25,7 +25,7 @@ class Waiting:
 class Summary:
     """The totals of one file at the end of one run; `as_json` is the contract of ``--json``."""
 
-    run: str
+    run: str | None  # None: none was begun
     command: str
     file: str
     directory: str
@@ -39,6 +39,7 @@ class Summary:
     stopped: dict[str, str] | None = None
     signal: int | None = None
     lease_lost: bool = False
+    barred: int | None = None  # the exit code of what kept it from its end
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -52,6 +53,8 @@ class Summary:
         """As DESIGN orders them: 4, 75, 130/143, 5, 3, 1, 0."""
         unfinished = any(counts["pending"] for counts in self.operations.values())
         wrong = self.rows["rejected"] or self.contacts["failed"]
+        if self.barred is not None:
+            return self.barred
         meant = (
             (75 if self.lease_lost else 4, self.stopped is not None),
             (128 + (self.signal or 0), self.signal is not None),

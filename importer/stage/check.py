@@ -16,6 +16,7 @@ from importer.stage.doubt import doubt_encoding
 from importer.stage.names import check_names
 from importer.stage.phones import check_phones
 from importer.stage.priorities import check_priorities
+from importer.stage.routes import check_routes
 from importer.stage.ticks import check_ticks
 from importer.stage.values import check_titles, check_types
 
@@ -32,7 +33,8 @@ class Checked:
     title, message_types (canonical order, parted by ``;``), priority (Int64); the rows without an error.
     ``findings``: all of reading and of checking, sorted by row. ``rejected``: the rows with an error, sorted.
     ``names``: the column of names as written. ``headers``: field → the header of its column. ``strict``: warnings
-    reject rows, those to come too. ``distinct``: surely each key is there once.
+    reject rows, those to come too. ``distinct``: surely each key is there once. ``routes``: the profile of each row of
+    the sheet, null for the one that the command names; ``None`` where no column says so.
     """
 
     contacts: pl.DataFrame
@@ -42,6 +44,17 @@ class Checked:
     headers: dict[str, str] = field(default_factory=dict)
     strict: bool = False
     distinct: bool = False
+    routes: pl.Series | None = None
+
+    @property
+    def unrouted(self) -> bool:
+        """Whether a row names a directory that nobody knows."""
+        return (self.findings["rule"] == "directory-unknown").any()
+
+    @property
+    def height(self) -> int:
+        """How many rows there are, good or not."""
+        return self.contacts.height + len(self.rejected)
 
 
 def check(sheet: "Sheet", columns: "Columns", rules: Rules, ask: Ask | None = None) -> Checked:
@@ -66,6 +79,7 @@ def check(sheet: "Sheet", columns: "Columns", rules: Rules, ask: Ask | None = No
             "priority": check_priorities(fields["priority"], book),
         }
     ).with_row_index("row")
+    routes = _routes(sheet, columns, book, rules)
     if sheet.guessed:
         doubt_encoding(sheet, columns, names, book)
     contacts = _kept(contacts, book)
@@ -77,11 +91,11 @@ def check(sheet: "Sheet", columns: "Columns", rules: Rules, ask: Ask | None = No
         check_delivery(contacts, address, book, ask)
         contacts = _kept(contacts, book)
     if not alone["email_address"]:
-        _share(contacts, address, book)
+        _share(contacts, address, book, routes)
     if rules.strict:
         contacts = _strictly(_kept(contacts, book), names, book)
     headers = {name: sheet.columns[index] for name, index in columns.fields.items()}
-    return Checked(contacts, book.findings(), book.rejected(), names, headers, rules.strict, alone["name"])
+    return Checked(contacts, book.findings(), book.rejected(), names, headers, rules.strict, alone["name"], routes)
 
 
 def _sure(fields: dict[str, Column], rules: Rules) -> pl.DataFrame:
@@ -121,9 +135,18 @@ def _at(sheet: "Sheet", index: int) -> Column:
     return Column(sheet.columns[index], sheet.frame.to_series(index).fill_null(""), sheet.lines)
 
 
-def _share(contacts: pl.DataFrame, column: Column, book: Book) -> None:
-    """Warn of contacts that share an address, letter case aside, with an earlier one of another name."""
+def _routes(sheet: "Sheet", columns: "Columns", book: Book, rules: Rules) -> pl.Series | None:
+    if "directory" not in columns.fields:
+        return None
+    return check_routes(_at(sheet, columns.fields["directory"]), book, rules.directories)
+
+
+def _share(contacts: pl.DataFrame, column: Column, book: Book, routes: pl.Series | None) -> None:
+    """Warn of contacts that share an address, letter case aside, with an earlier one: another name, same directory."""
     rows = contacts.select("row", "line", "key", address=pl.col("email_address").str.to_lowercase())
+    if routes is not None:
+        place = routes.gather(rows["row"]).fill_null("")
+        rows = rows.with_columns(address=pl.format("{} {}", place, "address"))
     pairs = rows.select("key", "address").unique()
     rows = rows.join(pairs.filter(pl.col("address").is_duplicated()), on="address", how="semi", maintain_order="left")
     first = pl.col("line", "key").first().over("address").name.prefix("first_")

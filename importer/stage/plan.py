@@ -114,7 +114,7 @@ def plan(
         duplicates=_with(deduped.duplicates, told),
         headers=checked.headers,
     )
-    return Plan(staging, deduped, adds, adopts, sends, sheet.frame.height)
+    return Plan(staging, deduped, adds, adopts, sends, checked.height)
 
 
 def _lines(sheet: Sheet, rows: pl.Series) -> pl.Series:

@@ -106,6 +106,12 @@ _TABLE = (
         "Write FinanceDirector, TechnicalDirector, MaintenanceDirector, CEO, ProjectDirector or Other.",
     ),
     _error(
+        "directory-unknown",
+        "Directory is a profile of the settings, or blank.",
+        "No profile is called so; there are: {detail}.",
+        "Write the name of a profile in importer.toml, or leave the cell blank for the one that the command names.",
+    ),
+    _error(
         "message-type-unknown",
         "MessageTypes are among ServiceMessage, FaultMessage, AccountExpenses, SecurityMessage, "
         "ActivityMessage, ProductMessage.",

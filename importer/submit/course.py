@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -106,8 +106,13 @@ class Course:
 
     async def nap(self, seconds: float) -> None:
         """Sleep, unless the run stops meanwhile: then raise `Halted`."""
+        await self.heeding(lambda: self.clock.sleep(seconds))
+
+    async def heeding(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What ``work`` gives, which may be left off: raise `Halted` when the run stops meanwhile."""
         if self.halted:
             raise Halted
+        found: list[T] = []
         async with anyio.create_task_group() as group:
 
             async def watch() -> None:
@@ -115,10 +120,11 @@ class Course:
                 group.cancel_scope.cancel()
 
             group.start_soon(watch)
-            await self.clock.sleep(seconds)
+            found.append(await work())
             group.cancel_scope.cancel()
         if self.halted:
             raise Halted
+        return found[0]
 
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One call; silence for too long ends the run."""

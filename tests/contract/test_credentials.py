@@ -2,15 +2,21 @@
 
 import json
 import logging
+import ssl
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import pytest
+import trustme
 
 from importer.directory.credentials import FRESH, WAYS, Credentials, Keys, Missing, official, reason
+from importer.directory.reference import Place, referred
 from importer.model.errors import FixAccess
 
 KEY, SECRET, TOKEN, PROFILE = (
@@ -239,3 +245,101 @@ class TestRereading:
         logger = logging.getLogger("credentials")
         assert not logger.isEnabledFor(logging.CRITICAL)
         assert [type(handler) for handler in logger.handlers] == [logging.NullHandler]
+
+
+class TestPlaces:
+    async def test_a_prefix_stands_for_the_official_one(self):
+        variables = {"ACME_ACCESS_KEY_ID": "id", "ACME_ACCESS_KEY_SECRET": "secret", "ACME_SECURITY_TOKEN": "token"}
+        assert await referred(Place(prefix="ACME_"), {**variables, KEY: "x", SECRET: "x"}).get() == Keys(
+            "id", "secret", "token"
+        )
+
+    async def test_a_named_place_without_keys_is_not_made_up_for_by_another(self, home):
+        write(home, {"current": "one", "profiles": [profile("one")]})
+        official_too = {**home, KEY: "id", SECRET: "secret"}
+        with pytest.raises(FixAccess, match="ACME_ACCESS_KEY_ID is not set") as caught:
+            await referred(Place(prefix="ACME_"), official_too).get()
+        assert "Set ACME_ACCESS_KEY_ID and ACME_ACCESS_KEY_SECRET" in caught.value.hint
+        with pytest.raises(FixAccess, match="'two'") as caught:
+            await referred(Place(profile="two"), official_too).get()
+        assert "--profile two" in caught.value.hint
+
+    async def test_a_profile_of_the_command_line_by_its_name(self, home):
+        write(home, {"current": "one", "profiles": [profile("one"), profile("two")]})
+        assert (await referred(Place(profile="two"), {**home, KEY: "id", SECRET: "s"}).get()).access_key_id == "two-id"
+
+    async def test_no_place_is_the_official_chain(self):
+        assert await referred(Place(), {KEY: "id", SECRET: "secret"}).get() == Keys("id", "secret", None)
+
+    async def test_a_role_is_assumed_with_the_keys_of_the_place(self, sts, home):
+        place = Place(prefix="ACME_", role=ROLE, session="nightly", sts=sts.host)
+        found = await referred(place, sts.base(home)).get()
+        assert found == Keys("STS.assumed", "assumed-secret", "assumed-token")
+        (asked,) = sts.asked
+        assert (asked["Action"], asked["AccessKeyId"], asked["RoleArn"], asked["RoleSessionName"]) == (
+            ["AssumeRole"], ["base"], [ROLE], ["nightly"],
+        )  # fmt: skip
+
+    async def test_a_role_that_is_refused_is_told_by_its_code_and_without_the_keys(self, sts, home):
+        sts.answer = (403, {"Code": "NoPermission", "Message": "CANARY"})
+        with pytest.raises(FixAccess, match=r"the role by environment: CredentialException.* NoPermission") as caught:
+            await referred(
+                Place(prefix="ACME_", role=ROLE, sts=sts.host),
+                sts.base(home),
+            ).get()
+        assert "sts:AssumeRole" in caught.value.hint
+        assert "CANARY" not in caught.value.message
+
+
+ROLE = "acs:ram::1234567890123456:role/importer"
+
+
+class Sts:
+    """The service that gives a role's keys, as far as the official package asks it."""
+
+    def __init__(self):
+        self.asked = []
+        keys = {"AccessKeyId": "STS.assumed", "AccessKeySecret": "assumed-secret", "SecurityToken": "assumed-token"}
+        self.answer = (200, {"Credentials": {**keys, "Expiration": "2099-01-01T00:00:00Z"}})
+
+    def base(self, home):
+        """The variables of the keys that assume the role."""
+        keys = {"ACME_ACCESS_KEY_ID": "base", "ACME_ACCESS_KEY_SECRET": "CANARY"}
+        return {**home, **keys, "SSL_CERT_FILE": self.authorities}
+
+    def serve(self, context):
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(parse_qs(urlsplit(self.path).query))
+                status, body = outer.answer
+                content = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.host = f"localhost:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+
+
+@pytest.fixture
+def sts(tmp_path, monkeypatch):
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    found = Sts()
+    found.authorities = str(tmp_path / "ca.pem")
+    found.serve(context)
+    yield found
+    found.server.shutdown()
+    found.server.server_close()

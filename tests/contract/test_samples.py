@@ -21,6 +21,7 @@ ELSEWHERE = {
     "no-tick": "a column for each message type",
     "name-fixed": "--fix-names",
     "file-refused": "--strict, and a warning of the whole file",
+    "directory-unknown": "a Directory column",
     "email-undeliverable": "--check-domains",
     "domain-unasked": "--check-domains",
     "encoding-doubtful": "an encoding that is guessed",

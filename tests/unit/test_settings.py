@@ -3,7 +3,8 @@
 import pytest
 
 from importer.model.errors import FixCommand
-from importer.settings import load
+from importer.profiles import Reference
+from importer.settings import filed, load
 
 
 @pytest.fixture
@@ -90,3 +91,113 @@ def test_a_file_that_is_no_toml_or_is_missing_is_told_by_name(folder):
 def test_settings_are_frozen(folder):
     with pytest.raises(ValueError, match="frozen"):
         load().max_contacts = 5
+
+
+class TestProfiles:
+    def test_a_profile_names_where_its_credentials_are_and_its_own_file(self, folder):
+        write(
+            folder,
+            'file = "above.csv"\nmax_contacts = 7\n[profiles.acme]\nfile = "acme.xlsx"\n'
+            'credentials = {profile = "acme", role = "acs:ram::1234567890123456:role/importer"}\n[profiles.bare]\n',
+        )
+        family = filed(load())
+        assert {name: one.file for name, one in family.items()} == {"default": "above.csv", "acme": "acme.xlsx"}
+        assert family["acme"].credentials == Reference(profile="acme", role="acs:ram::1234567890123456:role/importer")
+        assert family["acme"].max_contacts == 7
+        assert load({"profile": "bare"}).file is None
+
+    def test_flags_and_environment_win_in_every_profile(self, folder, monkeypatch):
+        write(folder, '[profiles.a]\nfile = "a.csv"\nmax_contacts = 1\n[profiles.b]\nfile = "b.csv"\n')
+        monkeypatch.setenv("IMPORTER_DAILY_SENDS", "3")
+        family = filed(load({"max_contacts": 9}))
+        assert {(one.max_contacts, one.daily_sends) for one in family.values()} == {(9, 3)}
+
+    @pytest.mark.parametrize(
+        ("line", "where"),
+        [
+            ('access_key_secret = "CANARY"', "access_key_secret"),
+            ('[profiles.acme]\naccess-key-id = "CANARY"', "profiles.acme.access-key-id"),
+            ('[profiles.acme]\ncredentials = {SecurityToken = "CANARY"}', "profiles.acme.credentials.SecurityToken"),
+            ('[profiles.acme]\ncredentials = {environment = "LTAI5tCANARYcanary"}', "profiles.acme.credentials"),
+            ('[profiles.acme]\npassword = "CANARY"', "profiles.acme.password"),
+        ],
+    )
+    def test_a_secret_in_the_file_is_refused_by_its_place_and_never_shown(self, folder, line, where):
+        write(folder, line)
+        with pytest.raises(FixCommand) as caught:
+            load()
+        assert f"importer.toml: {where}" in caught.value.message
+        assert "looks like a secret" in caught.value.message
+        assert "environment" in caught.value.hint + caught.value.message
+        assert "CANARY" not in caught.value.message + caught.value.hint
+
+    @pytest.mark.parametrize("address", ["postgresql://me:CANARY@host/db", "postgresql://host/db?password=CANARY"])
+    def test_a_password_of_the_ledger_is_refused_too(self, folder, address):
+        write(folder, f'ledger = "{address}"')
+        with pytest.raises(FixCommand, match=r"importer\.toml: ledger holds a password") as caught:
+            load()
+        assert "PGPASSWORD" in caught.value.hint
+        assert "CANARY" not in caught.value.message
+
+    def test_a_header_of_the_users_is_no_secret(self, folder):
+        write(folder, '[columns]\n"Secret Token" = "Name"\n')
+        assert load().columns == {"Secret Token": "Name"}
+
+    def test_all_mistakes_of_all_profiles_and_of_the_environment_come_at_once_each_with_its_place(
+        self, folder, monkeypatch
+    ):
+        write(
+            folder,
+            'secret = "CANARY"\n[profiles.a]\nfile = "a.csv"\nmax_contacts = -1\nday_zone = "Asia/Shangai"\n'
+            '[profiles.b]\nfile = "b.csv"\nmax_contact = 5\n'
+            '[profiles.c]\nfile = "c.csv"\ncredentials = {enviroment = "C_"}\n'
+            '[profiles.d]\nfile = "d.csv"\ncredentials = {environment = "D_", profile = "d"}\n'
+            '[profiles.e]\nfile = "e.csv"\ncredentials = {role = "x"}\n',
+        )
+        monkeypatch.setenv("IMPORTER_MAXCONTACTS", "5")
+        with pytest.raises(FixCommand) as caught:
+            load(every=True)
+        for text in (
+            "importer.toml: secret looks like a secret",
+            "IMPORTER_MAX_CONTACTS",
+            "profile a: max-contacts: ",
+            "profile a: day-zone: no time zone is called 'Asia/Shangai'",
+            "profile b: unknown setting: max_contact; did you mean max_contacts?",
+            "profile c: unknown setting: credentials.enviroment; did you mean environment?",
+            "profile d: credentials: environment and profile are two places",
+            "profile e: credentials.role: ",
+        ):
+            assert text in caught.value.message, caught.value.message
+        assert "CANARY" not in caught.value.message
+        assert "\n" not in caught.value.message
+
+    def test_a_mistake_above_the_profiles_is_told_once(self, folder):
+        write(folder, 'max_contacts = -1\n[profiles.a]\nfile = "a.csv"\n[profiles.b]\nfile = "b.csv"\n')
+        with pytest.raises(FixCommand) as caught:
+            load(every=True)
+        assert caught.value.message.count("max-contacts") == 1
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("", "there are no profiles"),
+            ("[profiles.a]\nmax_contacts = 1\n", "no profile names a file"),
+        ],
+    )
+    def test_all_profiles_need_one_that_has_a_file(self, folder, text, says):
+        write(folder, text)
+        with pytest.raises(FixCommand, match=says) as caught:
+            filed(load())
+        assert "[profiles.acme]" in caught.value.hint
+
+    @pytest.mark.parametrize("text", ["profiles = 7", "profiles.acme = 7", '[profiles." "]\nmax_contacts = 1'])
+    def test_profiles_that_are_no_tables_are_told(self, folder, text):
+        write(folder, text)
+        with pytest.raises(FixCommand, match=r"importer\.toml: (profiles|a profile)"):
+            load()
+
+    @pytest.mark.parametrize("name", ["FILE", "CREDENTIALS"])
+    def test_what_belongs_to_a_profile_cannot_come_from_the_environment(self, folder, monkeypatch, name):
+        monkeypatch.setenv(f"IMPORTER_{name}", "{}")
+        with pytest.raises(FixCommand, match="unknown setting in the environment"):
+            load()

@@ -147,13 +147,13 @@ class Settings(BaseSettings):
 def load(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None, every: bool = False) -> Settings:
     """Read every source once. ``flags``: settings by name, ``None`` meaning not given. Raises `FixCommand`.
 
-    ``every``: the profiles that have a file will be used too, so their mistakes are told with the others.
+    ``every``: the other profiles will be used too, so their mistakes are told with these.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     sources = Sources(given, profiles.read(config))
     file = sources.file
     profile = given.get("profile") or os.environ.get(PREFIX + "PROFILE") or file.common.get("profile") or DEFAULT
-    names = [str(profile), *(_with_files(file) if every else ())]
+    names = [str(profile), *(_everyone(file) if every else ())]
     return _loaded(sources, dict.fromkeys(names))[str(profile)]
 
 
@@ -161,6 +161,12 @@ def others(settings: Settings, names: Iterable[str]) -> dict[str, Settings]:
     """The settings of profiles by name, from what ``settings`` were read from; raises `FixCommand` for all of them."""
     wanted = [name for name in names if name != settings.profile]
     return {settings.profile: settings, **_loaded(settings._sources, wanted)}  # noqa: SLF001  they are ours
+
+
+def everyone(settings: Settings) -> dict[str, Settings]:
+    """The settings of every profile; of what stands above them too, if it is one. Raises as `filed` does."""
+    sources = settings._sources  # noqa: SLF001  they are ours
+    return _loaded(sources, _everyone(sources.file))
 
 
 def filed(settings: Settings) -> dict[str, Settings]:
@@ -172,9 +178,13 @@ def filed(settings: Settings) -> dict[str, Settings]:
     raise FixCommand(f"{what} in {file.path}", hint='write [profiles.acme] and below it file = "acme.xlsx"')
 
 
+def _everyone(file: profiles.File) -> list[str]:
+    above = DEFAULT not in file.profiles and (not file.profiles or file.common.get("file"))
+    return [*([DEFAULT] if above else []), *file.profiles]
+
+
 def _with_files(file: profiles.File) -> list[str]:
-    above = DEFAULT not in file.profiles and file.common.get("file")
-    return [*([DEFAULT] if above else []), *(name for name, table in file.profiles.items() if table.get("file"))]
+    return [name for name in _everyone(file) if file.profiles.get(name, file.common).get("file")]
 
 
 def _loaded(sources: Sources, names: Iterable[str]) -> dict[str, Settings]:

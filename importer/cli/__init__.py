@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from importer.cli import commands
+from importer.cli.doctor import doctor
 from importer.cli.verify import verify
 from importer.version import __version__
 
@@ -42,6 +43,7 @@ for command in (
     commands.errors,
     commands.template,
     commands.emulator,
+    doctor,
 ):
     app.command()(command)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,7 @@ class Client:
         self._tls = tls
         self._connector = connector
         self._stamp = (0, "")
+        self._told: tuple[str | None, float] = (None, 0.0)  # the server's date of the last answer, and our time
         self._fixed = {
             "host": urlsplit(self._base).netloc,
             "x-acs-version": VERSION,
@@ -104,6 +106,12 @@ class Client:
     ) -> None:
         await self._session.close()
 
+    @property
+    def skew(self) -> float | None:
+        """Seconds, to about one, that the server's clock is ahead of ours by its last answer; ``None``: not told."""
+        date, now = self._told
+        return None if date is None else ahead(date, now)
+
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One attempt; a second only after a refusal that new keys or a new time may cure."""
         query = canonical(parameters)
@@ -138,6 +146,7 @@ class Client:
             async with self._session.post(url, headers=headers, **self._options) as response:
                 body = await self._read(response)
                 status, received = response.status, response.headers
+            self._told = (received.get("Date"), self._wall())
         except TooLarge:
             return fault(action, "ResponseTooLarge", sent=True)
         except Exception as error:  # noqa: BLE001 - what aiohttp raises holds the URL, and so names: all of it ends here
@@ -193,6 +202,14 @@ class _Signed:
     def __init__(self, query: dict[str, str], headers: dict[str, str]) -> None:
         self.query = query
         self.headers = headers
+
+
+def ahead(date: str, now: float) -> float | None:
+    """Seconds from ``now`` to a header's date, which is cut to whole seconds; ``None`` when it is no date."""
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5 - now
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def canonical(parameters: Parameters) -> dict[str, str]:

@@ -41,7 +41,7 @@ async def many(command: str, errands: Sequence[Errand], *, watch: Watch | None =
 
     ``watch`` gets each directory's course; once one of them has a signal, no further directory is begun.
     """
-    _refuse([errand.settings for errand in errands])
+    refuse([errand.settings for errand in errands])
     first = errands[0].settings
     crowd = _Crowd(watch)
     # One that waits for tomorrow, or for another run, must not keep the others from their work.
@@ -104,7 +104,7 @@ async def _done(errand: Errand, desk: Desk, crowd: _Crowd) -> Summary:
         return await errand.barred(desk, unforeseen(error))
 
 
-def _refuse(family: Sequence[Settings]) -> None:
+def refuse(family: Sequence[Settings]) -> None:
     """Raises `FixCommand` with everything for which the profiles cannot be used together."""
     faults: list[str] = []
     places: dict[object, str] = {}

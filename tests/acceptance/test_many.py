@@ -108,3 +108,20 @@ def test_a_signal_ends_all_directories_in_good_order(shell):
     assert {one["exit_code"] for one in told["directories"]} == {143}
     assert told["total"]["contacts"]["in_doubt"] == 0
     assert 0 < told["total"]["contacts"]["waiting"] < 120
+
+
+def test_the_doctor_says_what_to_do_for_every_profile_and_changes_nothing(shell, serve):
+    server = serve()
+    settings(
+        shell,
+        f'endpoint = "{server.banner["url"]}"\n[profiles.north]\nfile = "north.csv"\n'
+        '[profiles.south]\ncredentials = {environment = "SOUTH_"}\n',
+    )
+    told = shell.json("doctor", "--all", code=4)
+    wrong = [(one["directory"], one["check"]) for one in told["checks"] if one["level"] == "error"]
+    assert wrong == [("north", "file"), ("south", "credentials")]
+    assert all(one["to_do"] for one in told["checks"] if one["level"] != "ok")
+    shell.contacts(1, "north.csv")
+    done = shell("doctor", "--profile", "north")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all is well")
+    assert sorted(path.name for path in shell.folder.iterdir()) == ["importer.toml", "north.csv"]

@@ -1,27 +1,25 @@
-"""Many directories in one process: those that finish beside some that refuse the key or never answer, and alone.
+"""Many directories in one process: those that finish, alone and beside some that refuse the key or never answer."""
 
-python -m benchmarks.many [--directories 50] [--contacts 200] [--refusing 3] [--hanging 2] [--repeat 1] [--quick]
-"""
-
-import argparse
 import asyncio
-import csv
-import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from benchmarks.contacts import written
+from benchmarks.table import Figures, Goal, Samples, Size, Table, ratios, turns
 from importer.jobs.run import run_all
 from importer.jobs.stores import existing
 from importer.settings import load
 
 SERVE = """
-import asyncio, json, sys
+import asyncio, sys
 from importer.emulator import Emulator, Key, Limits
 async def main(names):
     keys = [Key(f"id-{name}", f"secret-{name}", directory=name) for name in names]
@@ -30,79 +28,75 @@ async def main(names):
         await asyncio.Event().wait()
 asyncio.run(main(sys.argv[1:]))
 """
+REFUSING, HANGING = 3, 2
+LIMITS = "max_contacts = 1000000\ndaily_sends = 1000000\n"
+NOTES = (
+    "Seconds until the last of the directories that can finish has; at the 20 calls a second that a directory allows.",
+    "One emulator in another process serves them all.",
+)
 
 
-def letters(number):
-    return "".join(chr(97 + number // 26**place % 26) for place in range(4))
+def names(kind: str, count: int) -> list[str]:
+    return [f"{kind}{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(count)]
 
 
-def written(folder, names, contacts, endpoints):
-    """The files and the settings of these directories."""
-    lines = ["max_contacts = 1000000", "daily_sends = 1000000"]
-    for name in names:
-        with (folder / f"{name}.csv").open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["Name", "EmailAddress", "Title", "MessageTypes"])
-            writer.writerows([n, f"{n}@example.com", "CEO", "FaultMessage"] for n in map(letters, range(contacts)))
+@contextmanager
+def served(directories: Sequence[str]) -> Iterator[str]:
+    words = [sys.executable, "-c", SERVE, *directories]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def configured(folder: Path, endpoints: dict[str, str], contacts: int) -> Path:
+    """The settings of the directories, each with a file and a key of its own."""
+    lines = [LIMITS]
+    for name, endpoint in endpoints.items():
         prefix = f"{name.upper()}_"
         os.environ[f"{prefix}ACCESS_KEY_ID"] = f"id-{name}"
         os.environ[f"{prefix}ACCESS_KEY_SECRET"] = f"secret-{name}"
-        lines += [f"[profiles.{name}]", f'file = "{folder / name}.csv"', f'endpoint = "{endpoints[name]}"']
+        file = written(folder / f"{name}.csv", contacts)
+        lines += [f"[profiles.{name}]", f'file = "{file}"', f'endpoint = "{endpoint}"']
         lines += [f'credentials = {{environment = "{prefix}"}}']
-        lines += ["call_timeout = 10"] if name.startswith("hanging") else []
+        lines += ["call_timeout = 5"] if name.startswith("hanging") else []
     config = folder / "importer.toml"
     config.write_text("\n".join(lines))
     return config
 
 
-def measured(good, others, contacts, silent):
-    """Seconds until the last of the good directories had finished, by the ledger; and the joint summary."""
-    serving = subprocess.Popen([sys.executable, "-c", SERVE, *good], stdout=subprocess.PIPE, text=True)
-    url = serving.stdout.readline().strip()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            endpoints = {name: f"127.0.0.1:{silent}" if name.startswith("hanging") else url for name in good + others}
-            config = written(Path(folder), good + others, contacts, endpoints)
-            settings = load({"ledger": f"{folder}/importer.db"}, config=config)
-            began = time.time()
-            told = asyncio.run(run_all(settings)).as_json()
-            with existing(settings) as ledger:
-                ends = {one.profile: one.last_run["ended_at"] for one in ledger.status() if one.profile in good}
-    finally:
-        serving.kill()
-        serving.communicate()
+def finished(good: Sequence[str], others: Sequence[str], contacts: int) -> Figures:
+    """All of them in one run; when the good ones were done is read in the ledger."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.create_server(("127.0.0.1", 0)) as silent,  # takes connections and never answers
+        served(good) as url,
+    ):
+        hanging = f"127.0.0.1:{silent.getsockname()[1]}"
+        endpoints = {name: hanging if name.startswith("hanging") else url for name in (*good, *others)}
+        settings = load({"ledger": f"{folder}/importer.db"}, config=configured(Path(folder), endpoints, contacts))
+        began, cpu = time.time(), time.process_time()
+        told = asyncio.run(run_all(settings)).as_json()
+        cpu = time.process_time() - cpu
+        with existing(settings) as ledger:
+            runs = {one.profile: one.last_run for one in ledger.status() if one.last_run is not None}
     done = [one["directory"] for one in told["directories"] if one["exit_code"] == 0]
-    assert sorted(done) == sorted(good), json.dumps(told["total"])
+    assert sorted(done) == sorted(good), told["total"]
     assert told["total"]["contacts"]["sent"] == len(good) * contacts
     assert told["total"]["stopped"] == len(others)
-    return max(ends.values()) - began
+    seconds = max(runs[name]["ended_at"] for name in good) - began
+    return {"seconds": seconds, "calls/s": 2 * len(good) * contacts / seconds, "CPU s": cpu}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    for name, default in (("directories", 50), ("contacts", 200), ("refusing", 3), ("hanging", 2), ("repeat", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    if options.quick:
-        options.directories, options.contacts = 12, 20
-    refusing = [f"refusing{letters(number)}" for number in range(options.refusing)]
-    hanging = [f"hanging{letters(number)}" for number in range(options.hanging)]
-    good = [f"good{letters(number)}" for number in range(options.directories - options.refusing - options.hanging)]
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        silent = listening.getsockname()[1]
-        alone, beside = [], []
-        for _ in range(options.repeat):
-            alone.append(measured(good, [], options.contacts, silent))
-            beside.append(measured(good, refusing + hanging, options.contacts, silent))
-    calls = 2 * len(good) * options.contacts
-    print("directories  contacts  refusing  hanging    alone s   beside s   calls/s   ratio")
-    ratio = statistics.median(beside) / statistics.median(alone)
-    print(
-        f"{len(good):11} {options.contacts:9} {options.refusing:9} {options.hanging:8} {statistics.median(alone):10.1f}"
-        f" {statistics.median(beside):10.1f} {calls / statistics.median(alone):9.0f} {ratio:7.3f}"
-    )
-
-
-if __name__ == "__main__":
-    main()
+def measure(size: Size) -> Table:
+    directories, contacts = size.of(50, 12), size.counted(200, 20)
+    good = names("good", directories - REFUSING - HANGING)
+    others = names("refusing", REFUSING) + names("hanging", HANGING)
+    alone = f"{len(good)} directories of {contacts:,} contacts alone"
+    beside = f"{len(good)} beside {REFUSING} that refuse the key and {HANGING} that hang"
+    contenders = {alone: partial(finished, good, [], contacts), beside: partial(finished, good, others, contacts)}
+    samples: Samples = turns(size.turns(3, 1), contenders)
+    goals = [Goal("beside / alone", ratios(samples, "seconds", beside, alone), at_most=1.3)]
+    return Table("many directories in one process", samples, goals, NOTES)

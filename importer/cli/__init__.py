@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 from importer.cli import commands
-from importer.cli.doctor import doctor
+from importer.cli.doctor import (
+    doctor,
+)
+from importer.cli.explain import (
+    explain,
+)
 from importer.cli.verify import verify
 from importer.version import __version__
 
@@ -40,6 +45,7 @@ for command in (
     verify,
     commands.status,
     commands.export,
+    explain,
     commands.errors,
     commands.template,
     commands.emulator,

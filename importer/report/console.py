@@ -260,6 +260,42 @@ def doubts(rows: Iterable[ExportRow]) -> Iterator[RenderableType]:
     yield table if table.row_count else Text("nothing is in doubt")
 
 
+def account(row: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """All that is known of one row; ``row`` is one of the JSON of the command."""
+    place = f"{row['file']}:{row['row']}" if row["file"] else "asked for by no file"
+    rehearsal = " (rehearsal)" if row["endpoint"] == "loopback" else ""
+    yield Text(f"{place}, directory {row['directory']}{rehearsal}: {row['state'].replace('_', ' ')}", "bold")
+    sources = {"file": "as the file has it", "ledger": "as the ledger kept it", "contact": "as it was understood"}
+    yield Text(f"read, {sources[row['cells_from']]}")
+    cells = _columns()
+    for header, value in row["cells"].items():
+        cells.add_row(Text(f"  {header}"), Text("" if value is None else value))
+    yield cells
+    for found in [*row["repairs"], *row["findings"]]:
+        change = f" → {found['suggestion']}" if found.get("suggestion") else ""
+        told = f"{found.get('column') or ''} {found['message']}{change} {found.get('hint') or ''}"
+        yield Text(f"{found['severity']} {found['rule']}: {told.strip()}", STYLES[found["severity"]])
+    for doing in row["operations"]:
+        yield Text(f"{doing['operation'].replace('_', ' ')}: {doing['status'].replace('_', ' ')}")
+        if doing["attempts"]:
+            yield _attempts(doing["attempts"])
+    until = f" until {row['next']['until']}; a run after that goes on" if row["next"]["until"] else ""
+    since = f" (since {row['next']['since']})" if row["next"]["since"] else ""
+    yield Text(f"next: {row['next']['says']}{until}{since}")
+
+
+def _columns() -> Table:
+    return Table(box=None, show_header=False, pad_edge=False)
+
+
+def _attempts(attempts: list[dict[str, Any]]) -> Table:
+    table = _columns()
+    for attempt in attempts:
+        told = (attempt["ended_at"], attempt["outcome"], attempt["code"], attempt["request_id"] or "")
+        table.add_row(*(Text(f"  {text}") for text in told), Text(attempt["message"] or ""))
+    return table
+
+
 def codes(entries: Iterable[Entry]) -> Iterator[RenderableType]:
     """The table of codes: what each means, and what to do."""
     table = Table(box=None, header_style="bold", pad_edge=False)

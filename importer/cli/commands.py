@@ -100,7 +100,7 @@ def run(
     work = partial(run_all, settings) if all else partial(job, file, settings)
     result = anyio.run(watched, work, out)
     if target:
-        out.wrote(target.path, target.write_standing(file, settings))
+        out.wrote(target.path, target.write_standing(result, settings))
     out.result(result.as_json(), *summary(result))
     raise typer.Exit(result.exit_code)
 

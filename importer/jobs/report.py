@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -11,15 +12,18 @@ from importer.jobs.check import check
 from importer.jobs.connect import place
 from importer.jobs.files import whole
 from importer.jobs.stores import existing
+from importer.jobs.story import tell
 from importer.ledger.port import ExportRow
 from importer.model.errors import FixCommand
 from importer.model.finding import COLUMNS, Severity
 from importer.report.findings import Report, write_csv, write_jsonl
 from importer.report.page import write_html
+from importer.report.summary import Summary
 from importer.report.workbook import Original, write_xlsx
 from importer.settings import Settings, others
 from importer.sheet import Sheet, archive, source
 
+PAGE = ".html"  # of a run it tells more than the findings, and from the ledger alone
 KINDS = (".csv", ".jsonl", ".html", ".xlsx")
 PLAIN: dict[str, Callable[[Report, Path], None]] = {".csv": write_csv, ".jsonl": write_jsonl, ".html": write_html}
 
@@ -33,8 +37,10 @@ class Target:
     @classmethod
     def of(cls, to: Path, file: str, *, again: bool = False) -> "Target":
         """Judge the place before anything else is done; ``again``: the file is read twice. Raises `FixCommand`."""
-        if again and file == "-":
-            raise FixCommand("a report of the standard input cannot be made", hint="save it as a file and run that")
+        if again and file == "-" and to.suffix.lower() != PAGE:
+            raise FixCommand(
+                "such a report of the standard input cannot be made", hint="save it as a file, or ask for .html"
+            )
         if to.suffix.lower() not in KINDS:
             kinds = ", ".join(KINDS)
             raise FixCommand(f"{to}: no report is called so", hint=f"its extension says what it is, one of {kinds}")
@@ -51,9 +57,12 @@ class Target:
         kind = self.path.suffix.lower()
         return whole(self.path, lambda part: self._write(kind, report, part))
 
-    def write_standing(self, file: str, settings: Settings) -> tuple[str, ...]:
-        """After a run: the report with where each row stands in the ledger."""
-        return self.write(standing(file, settings))
+    def write_standing(self, summary: Summary, settings: Settings) -> tuple[str, ...]:
+        """After a run: its page, or the report with where each row stands in the ledger. Raises as `write`."""
+        if self.path.suffix.lower() != PAGE:
+            return self.write(standing(summary.file, settings))
+        whole(self.path, partial(tell, summary, settings))
+        return ()
 
     def _write(self, kind: str, report: Report, part: Path) -> tuple[str, ...]:
         if kind in PLAIN:

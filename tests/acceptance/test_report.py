@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 
 import openpyxl
 import pytest
+from browser import chromium
 
 HEADER = ["Name", "EmailAddress", "PhoneNumber", "Title", "MessageTypes"]
 ROWS = [
@@ -67,6 +69,49 @@ def test_a_report_of_a_run_tells_what_the_ledger_refused(shell, serve):
     found = [json.loads(line) for line in (shell.folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     (taken,) = [one for one in found if one["rule"] == "name-taken"]
     assert taken["line"] == 2
+
+
+async def test_a_run_leaves_a_page_that_a_browser_opens_and_that_asks_nobody(shell, serve, tmp_path_factory):
+    server = serve("--daily-sends", 2)
+    shell.contacts(5)
+    with (shell.folder / "contacts.csv").open("a", encoding="utf-8") as file:
+        file.write("<b>x</b>,nobody,,CEO,FaultMessage\n")
+    words = ("--endpoint", server.banner["url"], "--daily-sends", 2, "--report", "run.html")
+    told = shell.json("run", "contacts.csv", *words, code=3)
+    text = (shell.folder / "run.html").read_text(encoding="utf-8")
+    for part in (
+        told["run"],
+        "To be continued",
+        "3 waiting for daily-sends",
+        "At most 2 mails go out a day",
+        "&lt;b&gt;x",
+    ):
+        assert part in text
+    assert re.findall(r'(?:src|href)="(?!data:,")|url\(|https?://(?!www\.w3\.org/2000/svg")', text) == []
+    async with chromium(tmp_path_factory.mktemp("profile")) as tab:
+        await tab.open(shell.folder / "run.html")
+        assert await tab.ask("document.querySelectorAll('.chart svg').length") == 4
+        assert await tab.ask("document.querySelectorAll('#table tbody tr').length") == 2
+        calls = "[...document.querySelectorAll('[aria-labelledby=calls] .wide .legend b, .wide .done title')]"
+        assert (
+            await tab.ask(f"{calls}.map(one => Number(one.textContent.split(' ').at(-1))).reduce((a, b) => a + b)") == 7
+        )
+        asked = [told["request"]["url"] for name, told in tab.events if name == "Network.requestWillBeSent"]
+        assert [url for url in asked if url != "data:,"] == [(shell.folder / "run.html").as_uri()]
+        assert [name for name, _ in tab.events if name in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+
+
+def test_the_page_of_a_run_needs_no_file_to_read_again(shell):
+    header = "Name,EmailAddress,PhoneNumber,Title,MessageTypes\n"
+    done = shell(
+        "run", "-", "--emulator", "--report", "run.html", text=f"{header}Tom,tom@example.com,,CEO,FaultMessage\n"
+    )
+    assert done.returncode == 0
+    assert "All that the file asks for is done" in (shell.folder / "run.html").read_text(encoding="utf-8")
+    for kind in ("csv", "xlsx"):
+        refused = shell("run", "-", "--emulator", "--report", f"run.{kind}", text=header)
+        assert refused.returncode == 2
+        assert ".html" in refused.stderr
 
 
 def test_each_kind_of_report_is_written_beside_the_usual_answer(shell):

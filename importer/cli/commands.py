@@ -33,6 +33,14 @@ ReportTo = Annotated[
     typer.Option("--report", help="Write findings to this .csv, .jsonl or .html; to an .xlsx: your file, marked up."),
 ]
 
+RunReportTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write a page of the run to this .html; findings to a .csv or .jsonl; your file marked up: .xlsx.",
+    ),
+]
+
 
 @takes(READING, LEDGER, LIMITS, OUTPUT)
 def check(
@@ -85,7 +93,7 @@ def run(
     settings: "Settings",
     out: Out,
     all: All = False,  # noqa: A002  the option's name
-    report: ReportTo = None,
+    report: RunReportTo = None,
 ) -> None:
     """Put the file's contacts into the directory and mail each its verification; again continues."""
     import anyio
@@ -100,7 +108,7 @@ def run(
     work = partial(run_all, settings) if all else partial(job, file, settings)
     result = anyio.run(watched, work, out)
     if target:
-        out.wrote(target.path, target.write_standing(result, settings))
+        out.wrote(target.path, target.write_standing(result, file, settings))
     out.result(result.as_json(), *summary(result))
     raise typer.Exit(result.exit_code)
 

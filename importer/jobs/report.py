@@ -17,6 +17,7 @@ from importer.ledger.port import ExportRow
 from importer.model.errors import FixCommand
 from importer.model.finding import COLUMNS, Severity
 from importer.report.findings import Report, write_csv, write_jsonl
+from importer.report.joint import Joint
 from importer.report.page import write_html
 from importer.report.summary import Summary
 from importer.report.workbook import Original, write_xlsx
@@ -57,10 +58,13 @@ class Target:
         kind = self.path.suffix.lower()
         return whole(self.path, lambda part: self._write(kind, report, part))
 
-    def write_standing(self, summary: Summary, settings: Settings) -> tuple[str, ...]:
-        """After a run: its page, or the report with where each row stands in the ledger. Raises as `write`."""
-        if self.path.suffix.lower() != PAGE:
-            return self.write(standing(summary.file, settings))
+    def write_standing(self, summary: Summary | Joint, file: str, settings: Settings) -> tuple[str, ...]:
+        """After a run: its page, or the report with where each row stands in the ledger. Raises as `write`.
+
+        The page is of one directory: of a run in many, the findings are told instead.
+        """
+        if isinstance(summary, Joint) or self.path.suffix.lower() != PAGE:
+            return self.write(standing(file, settings))
         whole(self.path, partial(tell, summary, settings))
         return ()
 

@@ -42,7 +42,7 @@ def story(summary: Summary, settings: Settings) -> Story:
             place,
             settings.day_zone,
             _days(ledger, found, settings, now),
-            calls=tuple(ledger.calls(summary.run, width)),
+            calls=tuple(ledger.calls(summary.run or "", width)),
             width=width,
             begun=began,
             ended=ended,

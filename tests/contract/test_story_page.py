@@ -46,7 +46,10 @@ def marks():
     return [
         *rows,
         *(
-            Marked(row(20 + n, name=bad), (finding("error", "name-letters", value=bad, message=bad, hint=bad),))
+            Marked(
+                row(20 + n, name=bad),
+                (finding("error", "name-letters", value=bad, message=bad, hint=bad, column="x" * 200),),
+            )
             for n, bad in enumerate(HOSTILE)
         ),
     ]
@@ -234,7 +237,7 @@ async def test_light_and_dark_follow_the_reader_and_the_switch_and_paper_is_ligh
 
 async def test_no_width_makes_the_page_scroll_sideways_and_each_has_its_chart(page, profile):
     async with chromium(profile) as tab:
-        for width in (320, 400, 700, 1280):
+        for width in (320, 400, 700, 965, 1280):
             await tab.look(width)
             await tab.open(page)
             assert await tab.ask("document.documentElement.scrollWidth") <= width

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
+STDIN = Words("standard input", "标准输入")
 SPANS = {WIDE: 60, NARROW: 24}  # bars of the timeline
 COLUMNS = {  # of the tables that become cards on a narrow screen
     "findings": (
@@ -84,7 +85,8 @@ def _heading(story: Story) -> dict[str, Any]:
     verdict, after = words.verdict(summary)
     return {
         "summary": summary,
-        "title": f"{summary.file}: {verdict.en}",
+        "file": STDIN if summary.file == "-" else words.same(summary.file),
+        "title": Words(f"{summary.file}: {verdict.en}", f"{summary.file}：{verdict.zh}"),
         "rehearsal": story.endpoint == "loopback",
         "endpoint": story.endpoint,
         "zone": story.zone,

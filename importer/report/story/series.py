@@ -16,12 +16,11 @@ def mails(days: Days) -> Bars | None:
     if not days.days:
         return None
     highest = max(sent + ahead for _, sent, ahead in days.days)
+    went = Series("sent", SENT, tuple(sent for _, sent, _ in days.days))
+    will = Series("ahead", AHEAD, tuple(ahead for _, _, ahead in days.days))
     return Bars(
         tuple(f"{day:%m-%d}" for day, _, _ in days.days),
-        (
-            Series("sent", SENT, tuple(sent for _, sent, _ in days.days)),
-            Series("ahead", AHEAD, tuple(ahead for _, _, ahead in days.days)),
-        ),
+        (went, will) if any(will.values) else (went,),
         days.limit if 0 < days.limit <= FAR * highest else None,
     )
 

@@ -34,6 +34,10 @@ RULES: dict[str, tuple[str, str]] = {
         "目录没有这样的职位。",
         "请填写 FinanceDirector、TechnicalDirector、MaintenanceDirector、CEO、ProjectDirector 或 Other。",
     ),
+    "directory-unknown": (
+        "没有这个名称的目录配置：",
+        "请填写 importer.toml 中的配置名称，或留空以使用命令所指定的目录。",
+    ),
     "message-type-unknown": (
         "目录没有这样的消息类型：",
         "请填写 ServiceMessage、FaultMessage 等六种消息类型中的一项或多项，用分号隔开。",

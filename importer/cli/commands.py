@@ -120,8 +120,10 @@ def chosen(file: str | None, settings: "Settings", *, every: bool, report: Path 
     if every and file is not None:
         hint = "a file with a column Directory goes to many directories without --all"
         raise FixCommand("--all takes the files of the profiles, and no FILE", hint=hint)
-    if every and report is not None:
-        raise FixCommand("a report is of one file, and --all has many", hint="leave --report out")
+    if every and report is not None and report.suffix.lower() != ".html":
+        raise FixCommand(
+            "such a report is of one file, and --all has many", hint="ask for .html: a page has all of them"
+        )
     found = file or settings.file
     if found is None and not every:
         hint = f'name one: importer run FILE; or give the profile {settings.profile} one in importer.toml: file = "…"'

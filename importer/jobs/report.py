@@ -59,11 +59,8 @@ class Target:
         return whole(self.path, lambda part: self._write(kind, report, part))
 
     def write_standing(self, summary: Summary | Joint, file: str, settings: Settings) -> tuple[str, ...]:
-        """After a run: its page, or the report with where each row stands in the ledger. Raises as `write`.
-
-        The page is of one directory: of a run in many, the findings are told instead.
-        """
-        if isinstance(summary, Joint) or self.path.suffix.lower() != PAGE:
+        """After a run: its page, or the report with where each row stands in the ledger. Raises as `write`."""
+        if self.path.suffix.lower() != PAGE:
             return self.write(standing(file, settings))
         whole(self.path, partial(tell, summary, settings))
         return ()

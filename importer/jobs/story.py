@@ -9,24 +9,29 @@ from importer.jobs.stores import existing
 from importer.ledger.port import DirectoryStatus, Ledger
 from importer.model.clock import Clock, Day
 from importer.model.operation import Kind, Status
-from importer.report.story import write_story
+from importer.report.joint import Joint
+from importer.report.story import write_stories
 from importer.report.story.content import SHOWN, Days, Story, gathered, width_for
 from importer.report.summary import Summary
-from importer.settings import Settings
+from importer.settings import Settings, others
 from importer.stage.plan import Forecast, forecast
 from importer.submit.daily import Daily, seen
 
 BACK, WEEK, AHEAD = 14, 7, 14  # days that are looked at, shown in any case, and foreseen
+LEAST = 100  # rows of a table that each of many directories has
 SPANS = 60  # of time that the calls are counted in
 
 
-def tell(summary: Summary, settings: Settings, path: Path) -> None:
-    """Write the page of a run that has ended. Raises `FixLedger`, and `OSError` as files do."""
-    write_story(story(summary, settings), path)
+def tell(result: Summary | Joint, settings: Settings, path: Path) -> None:
+    """Write the page of what has ended, in one directory or many. Raises `FixLedger`, and `OSError` as files do."""
+    summaries = result.directories if isinstance(result, Joint) else (result,)
+    family = others(settings, [one.directory for one in summaries])
+    shown = max(LEAST, SHOWN // len(summaries))
+    write_stories([story(one, family[one.directory], shown) for one in summaries], path)
 
 
-def story(summary: Summary, settings: Settings) -> Story:
-    """What the ledger tells of a run. Raises `FixLedger`."""
+def story(summary: Summary, settings: Settings, shown: int = SHOWN) -> Story:
+    """What the ledger tells of a run, with at most that many rows of a table. Raises `FixLedger`."""
     place = connect.place(settings)
     width = width_for(summary.timing.get("submit_seconds", 0.0), SPANS)
     with existing(settings) as ledger:
@@ -46,9 +51,9 @@ def story(summary: Summary, settings: Settings) -> Story:
             width=width,
             begun=began,
             ended=ended,
-            doubts=tuple(doubts[:SHOWN]),
+            doubts=tuple(doubts[:shown]),
             doubts_in_all=len(doubts),
-            marks=gathered(ledger.marked(found.id, summary.file)),
+            marks=gathered(ledger.marked(found.id, summary.file), shown),
         )
 
 

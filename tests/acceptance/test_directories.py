@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from browser import chromium
 from conftest import wait_until
 
 ALL = ("run", "--all", "--emulator")
@@ -63,6 +64,48 @@ def test_a_directory_column_is_checked_planned_run_reported_and_exported(shell):
     }  # fmt: skip
     report = [json.loads(line) for line in (shell.folder / "report.jsonl").read_text().splitlines()]
     assert [one["rule"] for one in report] == ["directory-unknown"]
+
+
+async def test_the_page_of_many_directories_has_a_line_for_each_one_total_and_each_ones_story(shell, tmp_path_factory):
+    two(shell, 3)
+    with (shell.folder / "south.csv").open("a", encoding="utf-8") as file:
+        file.write("x,x@example.com,,CEO,FaultMessage\n")
+    settings(
+        shell,
+        "".join(f'[profiles.{name}]\nfile = "{name}.csv"\n' for name in ("north", "south"))
+        + '[profiles.west]\nfile = "gone.csv"\n',
+    )
+    told = shell.json(*ALL, "--report", "all.html", code=4)
+    assert told["total"]["rows"]["read"] == 7
+    async with chromium(tmp_path_factory.mktemp("profile"), language="en-US") as tab:
+        await tab.open(shell.folder / "all.html")
+        lines = "[...document.querySelectorAll('[aria-labelledby=total] tr')].map(row => row.innerText.split('\\t'))"
+        head, *rows, total = await tab.ask(lines)
+        assert head == ["directory", "outcome", "rows read", "rejected", "duplicate", "accepted", "sent"]
+        assert [row[:1] + row[2:] for row in rows[:2]] == [
+            ["north", "3", "0", "0", "3", "3"],
+            ["south", "4", "1", "0", "3", "3"],
+        ]
+        assert rows[2][0] == "west"
+        assert "Stopped" in rows[2][1]
+        assert total == ["total", "", "7", "1", "0", "6", "6"]
+        assert await tab.ask("[...document.querySelectorAll('.directory')].map(one => one.firstChild.data.trim())") == [
+            "north",
+            "south",
+            "west",
+        ]
+        ids = await tab.ask("[...document.querySelectorAll('[id]')].map(one => one.id)")
+        assert len(ids) == len(set(ids))
+        links = "[...document.querySelectorAll('a')].map(one => document.querySelector(one.hash).innerText)"
+        assert [text.split()[0] for text in await tab.ask(links)] == ["north", "south", "west"]
+        assert (
+            await tab.ask(
+                "document.querySelector('table.findings').closest('section').querySelector('.count-part').innerText"
+            )
+            == "1 of 1 shown"
+        )
+        assert [name for name, _ in tab.events if name in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+    refused(shell(*ALL, "--report", "all.csv"), "such a report is of one file", ".html")
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,7 @@ ENDS = [
     summary(contacts={**summary().contacts, "in_doubt": 1}),
     summary(stopped={"code": "Forbidden", "message": "no permission"}),
     summary(stopped={"code": "LeaseLost", "message": "taken over"}, lease_lost=True),
+    summary(stopped={"code": "FixFile", "message": "no such file"}, barred=2),
     summary(signal=2),
 ]
 
@@ -267,7 +268,7 @@ def test_every_end_says_what_it_was_and_what_to_do_next_in_both_languages(end):
     for words in verdict(end):
         assert words.en.isascii()
         assert HAN.search(words.zh)
-    assert len({verdict(one)[0].en for one in ENDS}) == 7
+    assert len({verdict(one)[0].en for one in ENDS}) == 8
 
 
 def test_a_wait_names_its_limit_and_its_end():

@@ -2,16 +2,14 @@
 
 import base64
 import hashlib
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importer.model.clock import iso
+from importer.report.joint import Joint
 from importer.report.story import words
-from importer.report.story.charts import NARROW, WIDE, Bars, drawn, strip
-from importer.report.story.chinese import told
-from importer.report.story.content import KINDS, Story, clipped
-from importer.report.story.series import mails, mails_said, states, timeline, timeline_said
+from importer.report.story.content import Story
+from importer.report.story.view import view
 from importer.report.story.words import Words
 from importer.version import __version__
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STDIN = Words("standard input", "标准输入")
-SPANS = {WIDE: 60, NARROW: 24}  # bars of the timeline
 COLUMNS = {  # of the tables that become cards on a narrow screen
     "findings": (
         Words("line", "行"),
@@ -42,7 +39,15 @@ COLUMNS = {  # of the tables that become cards on a narrow screen
 
 
 def write_story(story: Story, path: Path) -> None:
-    """Write the page. Everything of the file and of the directory's answers is escaped; no script but ours runs."""
+    """Write the page of a run in one directory."""
+    write_stories([story], path)
+
+
+def write_stories(stories: Sequence[Story], path: Path) -> None:
+    """Write the page, of one run or of those of one command in many directories.
+
+    Everything of the file and of the directory's answers is escaped; no script but ours runs.
+    """
     from markupsafe import Markup
 
     environment = _environment()
@@ -52,16 +57,67 @@ def write_story(story: Story, path: Path) -> None:
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:",
         css=Markup(style),  # noqa: S704  nothing of the file is in it
         js=Markup(script),  # noqa: S704  as above
-        columns=COLUMNS,
+        zone=stories[0].zone,
         version=__version__,
-        **_heading(story),
-        **_balance(story),
-        **_doubts(story),
-        **_charts(story),
-        **_findings(story),
+        total=_total(stories) if len(stories) > 1 else None,
+        bodies=_bodies(environment, stories),
+        **_title(stories),
     )
     page.enable_buffering(200)
     page.dump(str(path), encoding="utf-8")
+
+
+def _bodies(environment: "Environment", stories: Sequence[Story]) -> Iterator[Any]:
+    """Each run, made as it is written; of many, the marks of each are told apart by its number."""
+    from markupsafe import Markup
+
+    template, many = environment.get_template("run.html"), len(stories) > 1
+    for number, story in enumerate(stories):
+        told = template.render(n=_mark(number), h="h3" if many else "h2", many=many, columns=COLUMNS, **view(story))
+        yield Markup(told)  # noqa: S704  a template's own output is escaped
+
+
+def _mark(number: int) -> str:
+    return f"d{number}-" if number else ""
+
+
+def _title(stories: Sequence[Story]) -> dict[str, Any]:
+    summaries = [story.summary for story in stories]
+    files = {summary.file for summary in summaries}
+    many = Words(f"{len(stories)} directories", f"{len(stories)} 个目录")
+    told = words.verdict(summaries[0])[0] if len(stories) == 1 else many
+    file = (STDIN if files == {"-"} else words.same(*files)) if len(files) == 1 else None
+    return {
+        "command": summaries[0].command,
+        "file": file or many,
+        "title": Words(f"{file.en}: {told.en}", f"{file.zh}：{told.zh}") if file else many,
+        "rehearsal": all(story.endpoint == "loopback" for story in stories),
+    }
+
+
+def _total(stories: Sequence[Story]) -> dict[str, Any]:
+    """A line for each directory, and their sum."""
+    summaries = [story.summary for story in stories]
+    joint = Joint(summaries[0].command, tuple(summaries))
+    shown = [state for state in words.STATES if joint.contacts.get(state)]
+    rows = [
+        {
+            "n": _mark(number),
+            "name": summary.directory,
+            "verdict": words.verdict(summary)[0],
+            "tone": words.TONES.get(summary.exit_code, "bad"),
+            "figures": [
+                *(summary.rows[place] for place in words.PLACES),
+                *(summary.contacts[state] for state in shown),
+            ],
+        }
+        for number, summary in enumerate(summaries)
+    ]
+    return {
+        "heads": [*words.PLACES.values(), *(words.STATES[state] for state in shown)],
+        "rows": rows,
+        "sums": [sum(column) for column in zip(*(row["figures"] for row in rows), strict=True)],
+    }
 
 
 def _environment() -> "Environment":
@@ -78,90 +134,3 @@ def _environment() -> "Environment":
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _heading(story: Story) -> dict[str, Any]:
-    summary = story.summary
-    verdict, after = words.verdict(summary)
-    return {
-        "summary": summary,
-        "file": STDIN if summary.file == "-" else words.same(summary.file),
-        "title": Words(f"{summary.file}: {verdict.en}", f"{summary.file}：{verdict.zh}"),
-        "rehearsal": story.endpoint == "loopback",
-        "endpoint": story.endpoint,
-        "zone": story.zone,
-        "tone": words.TONES.get(summary.exit_code, "bad"),
-        "verdict": verdict,
-        "next": after,
-        "waits": [words.waiting(wait) for wait in summary.deferrals],
-        "notes": [words.note(note) for note in summary.notes],
-        "begun": _moment(story.begun, story.zone),
-        "ended": _moment(story.ended, story.zone),
-        "calls_made": sum(count for codes in summary.calls.values() for count in codes.values()),
-    }
-
-
-def _moment(seconds: float | None, zone: str) -> str | None:
-    at = iso(seconds, zone)
-    return words.moment(at) if at else None
-
-
-def _balance(story: Story) -> dict[str, Any]:
-    rows, parts = story.summary.rows, states(story.summary.contacts)
-    return {
-        "places": words.PLACES,
-        "row_terms": [(rows[place], words.PLACES[place], place) for place in ("rejected", "duplicate", "accepted")],
-        "state_terms": [(part.values[0], part.name, part.style) for part in parts],
-        "strip": _svg(strip(parts)) if parts else None,
-    }
-
-
-def _doubts(story: Story) -> dict[str, Any]:
-    rows = [(row, _said(row.code or "", clipped(row.message or row.state))[0]) for row in story.doubts]
-    return {"doubts": rows, "doubts_left_out": story.doubts_in_all - len(rows)}
-
-
-def _charts(story: Story) -> dict[str, Any]:
-    by_day = mails(story.days)
-    wide, narrow = timeline(story, SPANS[WIDE]), timeline(story, SPANS[NARROW])
-    return {
-        "days_said": mails_said(story.days),
-        "days": _chart(by_day, by_day) if by_day else None,
-        "beyond": story.days.beyond,
-        "calls_said": {"wide": timeline_said(wide[0]), "narrow": timeline_said(narrow[0])} if wide and narrow else None,
-        "calls": _chart(wide[1], narrow[1]) if wide and narrow else None,
-    }
-
-
-def _chart(wide: Bars, narrow: Bars) -> dict[str, Any]:
-    return {"wide": wide, "wide_svg": _svg(drawn(wide, WIDE)), "narrow_svg": _svg(drawn(narrow, NARROW))}
-
-
-def _svg(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704  built as a tree of elements, which escapes its text
-
-
-def _findings(story: Story) -> dict[str, Any]:
-    marks = story.marks
-    by_kind: Counter[str] = Counter()
-    by_rule: Counter[str] = Counter()
-    for (kind, rule), count in marks.counts.items():
-        by_kind[kind] += count
-        by_rule[rule] += count
-    return {
-        "entries": [(entry, *_said(entry.rule, entry.message, entry.hint)) for entry in marks.entries],
-        "kinds": [(kind, words.KINDS[kind], by_kind[kind]) for kind in KINDS if by_kind[kind]],
-        "rules": by_rule.most_common(),
-        "kind_words": words.KINDS,
-        "ranks": {kind: rank for rank, kind in enumerate(KINDS)},
-        "found": sum(by_kind.values()),
-        "left_out": marks.left_out,
-    }
-
-
-def _said(rule: str, message: str, hint: str = "") -> tuple[Words, Words]:
-    """What is wrong and what to do, in both languages."""
-    wrong, todo = told(rule, message)
-    return Words(message, wrong), Words(hint, todo or hint)

@@ -95,7 +95,7 @@ _VERDICTS = {
 def verdict(summary: Summary) -> tuple[Words, Words]:
     """How the run ended, and what to do next."""
     code = summary.exit_code
-    if summary.stopped and code == 4:
+    if summary.stopped and code not in _VERDICTS:
         told = summary.stopped
         return (
             Words(f"Stopped: {told['code']}", f"已停止：{told['code']}"),

@@ -94,6 +94,17 @@ class Settings(BaseSettings):
     wait_for_lease: bool = Field(False, description="wait while another run holds the directory")
     until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")
     duration: Annotated[float | None, BeforeValidator(_seconds)] = Field(None, description="seconds to run for")
+    delete: bool = Field(False, description="a sync deletes contacts that no file asks for any more")
+    delete_foreign: bool = Field(False, description="and those that this ledger neither added nor adopted")
+    missing_for: Annotated[float, BeforeValidator(_seconds)] = Field(
+        86400.0, ge=0, description="seconds that a contact is missing before a sync deletes it"
+    )
+    max_deletes: int | None = Field(None, ge=0, description="contacts that one sync deletes at most")
+    max_shrink: float = Field(30.0, ge=0, le=100, description="percent of its rows that a file may lose between syncs")
+    renames: bool = Field(True, description="a new name with the address of one that is gone is the same contact")
+    from_members: bool = Field(False, description="a deleted contact is taken from member accounts too")
+    older: bool = Field(False, description="take a file that was written before the one last synced")
+    emptied: bool = Field(False, description="the directory was emptied on purpose: begin anew")
     call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")
     lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")

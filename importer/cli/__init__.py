@@ -11,6 +11,7 @@ from importer.cli.doctor import (
 from importer.cli.explain import (
     explain,
 )
+from importer.cli.sync import apply, sync, undo
 from importer.cli.verify import verify
 from importer.version import __version__
 
@@ -42,6 +43,9 @@ for command in (
     commands.check,
     commands.plan,
     commands.run,
+    sync,
+    apply,
+    undo,
     verify,
     commands.status,
     commands.export,

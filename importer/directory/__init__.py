@@ -27,3 +27,4 @@ class Listed:
     title: str
     message_types: tuple[str, ...]
     status: str
+    pending: tuple[str, ...] = ()  # addresses and numbers that wait to be verified, where they were asked for

@@ -60,6 +60,7 @@ def limits(settings: Settings) -> Limits:
         reserve=settings.reserve,
         lease_ttl=settings.call_timeout + settings.lease_margin,
         lease_renewal=settings.lease_margin / LEASE_RENEWALS,
+        from_members=settings.from_members,
     )
 
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from importer.directory.credentials import CredentialSource
 from importer.jobs import connect
 from importer.jobs.many import Errand, Watch, many
 from importer.jobs.reading import holds, options
-from importer.jobs.task import Task, standing, task_of, tasks_of
+from importer.jobs.task import Ready, Task, standing, task_of, tasks_of
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
 from importer.model.errors import ImporterError, Interrupted
@@ -24,7 +25,8 @@ from importer.report.joint import Joint
 from importer.report.summary import Summary, balance, waits
 from importer.settings import Settings, filed, load
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Desk, Halted
+from importer.submit.course import Course, Desk, Halted, Tally
+from importer.submit.decide import CHANGES
 from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
@@ -47,7 +49,7 @@ async def run(file: str | Path, settings: Settings | None = None, *, watch: Watc
         return await many("run", [errand(one.settings, one.file, partial(_known, one)) for one in found], watch=watch)
     task, credentials = found, await connect.admitted(settings)
     async with connect.ledger(settings) as desk:
-        return await _in_directory(desk, task, clock, credentials, watch=watch, begun=begun)
+        return await in_directory(desk, task, clock, credentials, watch=watch, begun=begun)
 
 
 async def run_all(settings: Settings | None = None, *, watch: Watch | None = None) -> Joint:
@@ -61,7 +63,7 @@ def _known(task: Task) -> Task:
     return task
 
 
-def errand(settings: Settings, file: str, task: Callable[[], Task]) -> Errand:
+def errand(settings: Settings, file: str, task: Callable[[], Task], command: str = "run") -> Errand:
     """A run of a file in one directory among several; ``task`` reads it, in a thread."""
 
     async def work(
@@ -69,12 +71,12 @@ def errand(settings: Settings, file: str, task: Callable[[], Task]) -> Errand:
     ) -> Summary:
         begun = clock.ticks()
         found = await anyio.to_thread.run_sync(task, abandon_on_cancel=True)
-        return await _in_directory(desk, found, clock, credentials, watch=watch, begun=begun)
+        return await in_directory(desk, found, clock, credentials, watch=watch, begun=begun)
 
-    return Errand(settings, work, partial(_barred, settings, file, task))
+    return Errand(settings, work, partial(_barred, settings, (command, file), task))
 
 
-async def _in_directory(
+async def in_directory(
     desk: Desk,
     task: Task,
     clock: Clock,
@@ -83,6 +85,7 @@ async def _in_directory(
     watch: Watch | None,
     begun: float,
 ) -> Summary:
+    """A task in the directory that its settings name, under its lease. Raises `LeaseHeld`."""
     settings = task.settings
     number = await desk.do(lambda ledger: ledger.directory(settings.profile, connect.place(settings)))
     async with (
@@ -101,21 +104,21 @@ async def carry_out(
     if watch is not None:
         watch(course)
     began = course.clock.ticks() if begun is None else begun
-    staged, lost = None, False
+    ready, lost = None, False
     try:
         async with kept(course, connect.limits(task.settings)), _ending(course, task.settings):
             listed = await _look(course, world)
-            staged = await _stage(course, world, task, listed)
+            ready = await (task.stage or _as_run)(course, world, task, listed)
             await _foresee(course)
             world.tally.span("stage", began, course.clock.ticks())
-            await _submit(course, world, listed, task.settings)
+            await _submit(course, world, ready, task.settings)
     except BaseExceptionGroup as group:
         error = cause(group)
-        if not isinstance(error, LeaseLost) or staged is None:
+        if not isinstance(error, LeaseLost) or ready is None:
             raise error from None
         lost = True
-    assert staged is not None
-    return await _finish(course, staged, task, lease_lost=lost)
+    assert ready is not None
+    return await _finish(course, ready, task, lease_lost=lost)
 
 
 async def _look(course: Course, world: World) -> Sequence[Listed]:
@@ -140,9 +143,14 @@ def cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def _start(world: World, lease: Lease, task: Task) -> Course:
     run_id = uuid.uuid4().hex[:12]
-    record = Run(run_id, lease.directory, "run", task.file, task.digest, world.clock.now())
+    record = Run(run_id, lease.directory, task.command, task.file, task.digest, world.clock.now())
     await world.desk.do(lambda ledger: ledger.start_run(lease, record))
     return await start(world, lease, run_id, connect.limits(task.settings))
+
+
+async def _as_run(course: Course, world: World, task: Task, listed: Sequence[Listed]) -> Ready:
+    """Every contact that is not there yet is to be added, and nothing else is."""
+    return Ready(await _stage(course, world, task, listed), listed)
 
 
 async def _stage(course: Course, world: World, task: Task, listed: Sequence[Listed]) -> int:
@@ -171,13 +179,13 @@ async def _foresee(course: Course) -> None:
     course.tally.planned.update({Kind.ADD: adds, Kind.SEND_EMAIL: adds + pending.get(Kind.SEND_EMAIL, 0)})
 
 
-async def _submit(course: Course, world: World, listed: Sequence[Listed], settings: Settings) -> None:
+async def _submit(course: Course, world: World, ready: Ready, settings: Settings) -> None:
     """Until nothing is left that may be done today, or, if the run is to wait, at all."""
-    await submit(course, world, connect.limits(settings), listed)
+    await submit(course, world, connect.limits(settings), ready.listed, changes=ready.changes)
     while settings.wait and not course.halted and (until := await _next_window(course)) is not None:
         with suppress(Halted):
             await _nap_until(course, until + 1.0)
-            await submit(course, world, connect.limits(settings), await world.look())
+            await submit(course, world, connect.limits(settings), await world.look(), changes=ready.changes)
 
 
 async def _nap_until(course: Course, until: float) -> None:
@@ -208,15 +216,16 @@ async def _ending(course: Course, settings: Settings) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) -> Summary:
-    directory, settings = course.lease.directory, task.settings
-    totals: Totals = await course.desk.do(lambda ledger: ledger.totals(directory, staged))
+async def _finish(course: Course, ready: Ready, task: Task, *, lease_lost: bool) -> Summary:
+    directory, settings, tally = course.lease.directory, task.settings, course.tally
+    totals: Totals = await course.desk.do(lambda ledger: ledger.totals(directory, ready.sheet))
+    whole = await course.desk.do(lambda ledger: ledger.totals(directory)) if ready.changes else Totals()
+    totals = replace(totals, operations=_operations(totals, whole, tally))
     deferrals = await course.desk.do(lambda ledger: ledger.deferrals(directory))
     rows, contacts, operations = balance(totals)
-    tally = course.tally
     summary = Summary(
         run=course.run,
-        command="run",
+        command=task.command,
         file=task.file,
         directory=settings.profile,
         rows=rows,
@@ -230,9 +239,22 @@ async def _finish(course: Course, staged: int, task: Task, *, lease_lost: bool) 
         signal=course.signal,
         lease_lost=lease_lost,
         notes=(STRANGERS,) if tally.strangers else (),
+        changes=ready.told,
     )
     await close(course, summary)
     return summary
+
+
+def _operations(totals: Totals, whole: Totals, tally: Tally) -> dict[Kind, dict[Status, int]]:
+    """Adds and sends of the file's contacts; of updates and deletes what this run did, and what waits in all."""
+    found = {kind: counts for kind, counts in totals.operations.items() if kind not in CHANGES}
+    for kind in CHANGES:
+        waits = whole.operations.get(kind, {})
+        counts = {Status.DONE: tally.done[kind], Status.FAILED: tally.failed[kind]}
+        counts |= {status: waits.get(status, 0) for status in (Status.PENDING, Status.IN_DOUBT)}
+        if any(counts.values()):
+            found[kind] = counts
+    return found
 
 
 class Told(Protocol):
@@ -253,7 +275,9 @@ async def close(course: Course, summary: Told) -> None:
     )
 
 
-async def _barred(settings: Settings, file: str, task: Callable[[], Task], desk: Desk, error: ImporterError) -> Summary:
+async def _barred(
+    settings: Settings, what: tuple[str, str], task: Callable[[], Task], desk: Desk, error: ImporterError
+) -> Summary:
     """What is told of a directory in which nothing could be done, or not to its end: its rows, and why."""
     totals = Totals(0, 0, 0, 0)
     with suppress(ImporterError):
@@ -262,8 +286,8 @@ async def _barred(settings: Settings, file: str, task: Callable[[], Task], desk:
     rows, contacts, operations = balance(totals)
     return Summary(
         run=None,
-        command="run",
-        file=file,
+        command=what[0],
+        file=what[1],
         directory=settings.profile,
         rows=rows,
         contacts=contacts,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import anyio
 
+from importer.directory import Listed
 from importer.jobs import connect
 from importer.jobs.reading import holds, options, read, staged_already
 from importer.jobs.stores import existing
@@ -21,7 +23,8 @@ from importer.stage.check import Checked
 from importer.stage.parts import empty, parts
 from importer.stage.plan import nothing_known
 from importer.stage.plan import plan as planned
-from importer.submit.course import Desk
+from importer.submit.course import Course, Desk
+from importer.submit.submit import World
 
 PLACES = ("read", "rejected", "duplicate", "accepted")
 
@@ -39,6 +42,27 @@ class Task:
     settings: Settings
     read: Callable[[], tuple[Sheet, Checked]]
     routes: Sequence[str] | None = None
+    command: str = "run"
+    stage: "Stage | None" = None  # how it is planned and written down, where not as `run` does it
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is written down and may begin: the staged file (``None``: of no file), the directory as listed.
+
+    ``changes``: updates and deletes are to be done too. ``told``: what a sync planned, for the summary.
+    """
+
+    sheet: int | None
+    listed: Sequence[Listed]
+    changes: bool = False
+    told: Mapping[str, Any] | None = None
+
+
+class Stage(Protocol):
+    """Plans a task, given the directory as listed, and writes the plan down."""
+
+    async def __call__(self, course: Course, world: World, task: Task, listed: Sequence[Listed], /) -> Ready: ...
 
 
 def task_of(file: str | Path, settings: Settings) -> Task:

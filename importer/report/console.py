@@ -160,6 +160,8 @@ def summary(result: Summary | Joint) -> Iterator[RenderableType]:
             table.add_row(f"    {state.replace('_', ' ')}", str(count))
     if result.adopted:
         table.add_row("found in the directory", str(result.adopted))
+    for what, count in _changed(result):
+        table.add_row(what, str(count))
     made = sum(count for codes in result.calls.values() for count in codes.values())
     table.add_row("calls", str(made))
     yield table
@@ -169,6 +171,14 @@ def summary(result: Summary | Joint) -> Iterator[RenderableType]:
     if result.stopped:
         yield Text(f"stopped: {result.stopped['code']}: {result.stopped['message']}", "red")
     yield Text(_next(result))
+
+
+def _changed(result: Summary) -> Iterator[tuple[str, int]]:
+    """Updates and deletes of this run, by what came of them."""
+    for kind in ("update", "delete"):
+        for status, count in result.operations.get(kind, {}).items():
+            if count:
+                yield f"{kind} {status.replace('_', ' ')}", count
 
 
 def verification(result: Verification, report: Path | None) -> Iterator[RenderableType]:
@@ -212,6 +222,8 @@ def _next(result: Summary) -> str:
             return f"to be continued: run the same command again{_after(result)}"
         case 5:
             return "in doubt: some outcomes could not be learned; the same command looks again"
+        case 6:
+            return "deletes were held back by a guard; everything else that could be done was done"
         case _:
             return "unfinished: the same command continues"
 
@@ -223,6 +235,9 @@ def _after(result: Summary) -> str:
 
 def _waits(waits: list[dict[str, Any]]) -> Iterator[Text]:
     for wait in waits:
+        if wait["reason"] == "deleting":
+            yield Text(f"{wait['count']} being deleted by the directory; the same command looks again", "yellow")
+            continue
         until = (
             f"until {wait['until']}" if wait["until"] else f"until there is room: raise --{wait['reason']} or make some"
         )

@@ -41,6 +41,7 @@ class Summary:
     lease_lost: bool = False
     barred: int | None = None  # the exit code of what kept it from its end
     notes: tuple[str, ...] = field(default=())
+    changes: Mapping[str, Any] | None = None  # of a sync: what it planned, whom it spared, what is held back
 
     @property
     def deferred(self) -> Waiting | None:
@@ -50,15 +51,17 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """As DESIGN orders them: 4, 75, 130/143, 5, 3, 1, 0."""
+        """As DESIGN orders them: 4, 75, 6, 130/143, 5, 3, 1, 0."""
         unfinished = any(counts["pending"] for counts in self.operations.values())
-        wrong = self.rows["rejected"] or self.contacts["failed"]
+        changed = [self.operations[kind] for kind in ("update", "delete") if kind in self.operations]
+        wrong = self.rows["rejected"] or self.contacts["failed"] or any(counts["failed"] for counts in changed)
         if self.barred is not None:
             return self.barred
         meant = (
             (75 if self.lease_lost else 4, self.stopped is not None),
+            (6, bool(self.changes and self.changes["held"])),
             (128 + (self.signal or 0), self.signal is not None),
-            (5, self.contacts["in_doubt"]),
+            (5, self.contacts["in_doubt"] or any(counts["in_doubt"] for counts in changed)),
             (3, unfinished),
             (1, wrong),
         )
@@ -66,6 +69,8 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         deferred = self.deferred
+        told = dict(self.changes or {})
+        changes = {"held": told.pop("held"), "changes": told} if told else {}
         return {
             "schema": 1,
             "run": self.run,
@@ -83,6 +88,7 @@ class Summary:
             "next_action_at": deferred.until if deferred else None,
             "stopped": self.stopped,
             "notes": list(self.notes),
+            **changes,
             "exit_code": self.exit_code,
         }
 

@@ -92,9 +92,14 @@ def plan(
     *,
     options: str,
     on_clash: OnClash,
+    held: pl.DataFrame | None = None,
 ) -> Plan:
-    """``options``: the settings that the file was read with, as JSON; kept with it to tell when to read it again."""
-    deduped = dedupe(checked, on_clash=on_clash, taken=taken(known, listed, sheet.file))
+    """``options``: the settings that the file was read with, as JSON; kept with it to tell when to read it again.
+
+    ``held``: the names that it may not overwrite, where they are not those of `taken`.
+    """
+    held = taken(known, listed, sheet.file) if held is None else held
+    deduped = dedupe(checked, on_clash=on_clash, taken=held)
     states = known.select("key", "state")
     contacts = deduped.contacts.join(states, on="key", how="left", maintain_order="left")
     contacts = contacts.with_columns(was=pl.lit(None, pl.String))

@@ -12,7 +12,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from importer.directory import Caller, Parameters
 from importer.ledger.port import Change, Lease, Ledger
 from importer.model.clock import Clock
-from importer.model.operation import Answer, Kind, Outcome
+from importer.model.operation import Answer, Kind, Outcome, Status
 from importer.submit.circuit import Circuit
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class Tally:
     calls: dict[str, Counter[str]] = field(default_factory=dict)
     planned: Counter[Kind] = field(default_factory=Counter)
     done: Counter[Kind] = field(default_factory=Counter)
+    failed: Counter[Kind] = field(default_factory=Counter)
     strangers: bool = False  # somebody else writes to the directory
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Course:
     tally: Tally
     call_timeout: float
     give_up_after: float
+    from_members: bool = False  # a deleted contact is taken from member accounts too
     stopping: anyio.Event = field(default_factory=anyio.Event)
     stopped: Stop | None = None
     signal: int | None = None  # that asked for the stop
@@ -139,6 +141,11 @@ class Course:
             silence = f"no good answer for {now - self.last_good:.0f} s, the last one {answer.code}"
             self.halt(Stop("NoAnswer", f"{silence}; run again when the directory answers"))
         return answer
+
+    def count(self, kind: Kind, status: Status) -> None:
+        """Keep count of what this run did of a kind."""
+        self.tally.done[kind] += status is Status.DONE
+        self.tally.failed[kind] += status is Status.FAILED
 
     def may_start(self) -> bool:
         """Whether the lease outlives a call that starts now."""

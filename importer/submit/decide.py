@@ -1,13 +1,15 @@
 """From the answer to one call to what is written down and what happens next; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from importer.ledger.port import Change
+from importer.ledger.port import DELETING, Change
 from importer.model.operation import Answer, Attempt, Kind, Operation, Outcome, State, Status
 
 RESENDS = 2  # of a mail whose sending was in doubt: each may cost a mail and a unit of the day's limit
 SENDS = (Kind.SEND_EMAIL, Kind.SEND_PHONE)
+CHANGES = (Kind.UPDATE, Kind.DELETE)  # of contacts that are there: whatever comes of one, they stand as they stood
+NO_CONTACT = "EntityNotExists.Contact"
 
 
 class Next(StrEnum):
@@ -27,24 +29,27 @@ class Decision:
     next: Next
 
 
-AFTER_DONE = {Kind.ADD: State.ADDED, Kind.SEND_EMAIL: State.SENT}
-THEN = {Kind.ADD: Kind.SEND_EMAIL}
+AFTER_DONE = {Kind.ADD: State.ADDED, Kind.SEND_EMAIL: State.SENT, Kind.DELETE: State.DELETED}
 CLOSES = {Outcome.FULL: "max-contacts", Outcome.DAILY: "daily-sends"}
 
 
 def decide(operation: Operation, answer: Answer, attempt: Attempt, *, doubts: int) -> Decision:
     """``doubts``: how many earlier attempts at the operation may have been carried out."""
     match answer.outcome:
+        case Outcome.DONE if operation.kind is Kind.DELETE and (answer.body or {}).get("Status") == DELETING:
+            return Decision(_being_deleted(operation, attempt), Next.ON)
         case Outcome.DONE:
             change = _change(
                 operation,
                 attempt,
                 Status.DONE,
-                AFTER_DONE.get(operation.kind),
+                after(operation),
                 contact_id=contact_id(answer),
-                then=THEN.get(operation.kind),
+                then=then(operation),
             )
             return Decision(change, Next.ON)
+        case Outcome.ROW if operation.kind is Kind.DELETE and answer.code == NO_CONTACT:
+            return Decision(_change(operation, attempt, Status.DONE, State.DELETED), Next.ON)
         case Outcome.ROW:
             return Decision(_change(operation, attempt, Status.FAILED, _of(operation, State.FAILED)), Next.ON)
         case Outcome.DOUBT | Outcome.LOOK:
@@ -68,6 +73,19 @@ def put_back(operation: Operation, *, at: float, doubtful: bool = False, reason:
     return Change(operation.id, Status.IN_FLIGHT, Status.PENDING, reason=reason, at=at)
 
 
+def after(operation: Operation) -> State | None:
+    """Where the contact stands when the operation is done; ``None``: where it stood."""
+    if operation.kind is Kind.UPDATE:
+        return State.ADDED if "email_address" in operation.wanted else None
+    return AFTER_DONE.get(operation.kind)
+
+
+def then(operation: Operation) -> Kind | None:
+    """What a done operation asks for: a new address wants a new verification."""
+    mails = operation.kind is Kind.ADD or (operation.kind is Kind.UPDATE and "email_address" in operation.wanted)
+    return Kind.SEND_EMAIL if mails else None
+
+
 def contact_id(answer: Answer) -> str | None:
     """The id that a successful add answers with."""
     contact = (answer.body or {}).get("Contact")
@@ -77,7 +95,12 @@ def contact_id(answer: Answer) -> str | None:
 
 def _of(operation: Operation, state: State) -> State | None:
     """The contact's state after an operation, if that is its to say: a message to a phone leaves it as it is."""
-    return None if operation.kind is Kind.SEND_PHONE else state
+    return None if operation.kind in (Kind.SEND_PHONE, *CHANGES) else state
+
+
+def _being_deleted(operation: Operation, attempt: Attempt) -> Change:
+    change = _change(operation, attempt, Status.PENDING, reason="deleting")
+    return replace(change, code=DELETING, message="the directory is carrying it out")
 
 
 def _change(

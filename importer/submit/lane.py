@@ -14,6 +14,7 @@ from importer.directory.outcome import refusal
 from importer.ledger.port import Change, Ledger
 from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
+from importer.submit.call import parameters, target
 from importer.submit.course import Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.pace import Backoff, Pace
@@ -84,26 +85,23 @@ class Places:
         self.left = 0
 
 
-def parameters(operation: Operation) -> Parameters:
-    """What the call says; an empty phone number is left out, for the API refuses an empty one."""
-    values = operation.values
-    if operation.kind is Kind.ADD:
-        return {
-            "Name": values.name,
-            "EmailAddress": values.email_address,
-            "PhoneNumber": values.phone_number or None,
-            "Title": values.title,
-            "MessageTypes": values.message_types,
-        }
-    if operation.kind is Kind.SEND_PHONE:
-        return {"ContactId": operation.contact_id, "PhoneNumber": values.phone_number}
-    return {"ContactId": operation.contact_id, "EmailAddress": values.email_address}
+@dataclass(slots=True)
+class Free:
+    """What takes up nothing that could run out."""
 
+    left: int = 1 << 30
+    reason: str = ""
+    until: float | None = None
 
-def target(operation: Operation) -> str | None:
-    """Whom a send goes to; ``None`` for what is no send."""
-    values = operation.values
-    return {Kind.SEND_EMAIL: values.email_address, Kind.SEND_PHONE: values.phone_number}.get(operation.kind)
+    def spend(self) -> bool:
+        return True
+
+    def under_way(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def give_back(self) -> None: ...
+
+    def refused(self, day: Day | None) -> None: ...
 
 
 class Lane:
@@ -251,15 +249,18 @@ class Lane:
         clock, epoch = self._course.clock, self.window.epoch
         started, begun = clock.now(), clock.ticks()
         with self._quota.under_way() as day:
-            answer = await self._course.call(ACTIONS[self.kind], parameters(operation))
+            answer = await self._course.call(ACTIONS[self.kind], self._said(operation))
         self._adapt(answer, epoch)
         attempt = _attempt_of(operation, answer, started, clock.now())
         decision = decide(operation, answer, attempt, doubts=operation.doubts + doubts)
-        self._course.tally.done[self.kind] += answer.outcome is Outcome.DONE
+        self._course.count(self.kind, decision.change.status)
         self._course.tally.span(self.kind, begun, clock.ticks())
         self._course.tally.span("submit", begun, clock.ticks())
         self._obey(decision, answer, attempt, day)
         return decision, answer, attempt
+
+    def _said(self, operation: Operation) -> Parameters:
+        return parameters(operation, from_members=self._course.from_members)
 
     def _adapt(self, answer: Answer, epoch: int) -> None:
         """Let the window learn from the answer, and the gate follow the window."""

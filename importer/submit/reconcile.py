@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from importer.directory import Listed
-from importer.ledger.port import Change
-from importer.model.contact import fold
+from importer.ledger.port import DELETING, Change
+from importer.model.contact import LIST_SEPARATOR, fold
 from importer.model.operation import Kind, Operation, State, Status
-from importer.submit.decide import RESENDS
+from importer.submit.decide import NO_CONTACT, RESENDS, after, then
 
 ALREADY_USED = "InvalidParameter.Name.AlreadyUsed"
-NO_CONTACT = "EntityNotExists.Contact"
 NO_VERIFICATION = "EntityNotExists.Contact.Verification"
 LOOKS = 4  # attempts on a contact that the directory does not know yet, right after it was added
 
+Targets = Iterable[tuple[str, str]]
 Unsettled = tuple[Operation, Status, str | None]  # the operation, its status, the code of its last attempt
 
 
@@ -26,6 +26,13 @@ class Listing:
         self._by_key: dict[str, list[Listed]] = {}
         for contact in self.contacts:
             self._by_key.setdefault(fold(contact.name), []).append(contact)
+
+    def with_targets(self, targets: Targets) -> "Listing":
+        """The same with what waits to be verified: pairs of a contact's id and an address or number."""
+        waiting: dict[str, tuple[str, ...]] = {}
+        for number, target in sorted(targets):
+            waiting[number] = (*waiting.get(number, ()), target)
+        return Listing(replace(one, pending=waiting.get(one.contact_id, ())) for one in self.contacts)
 
     def __len__(self) -> int:
         return len(self.contacts)
@@ -98,10 +105,12 @@ def _settle_send(operation: Operation, status: Status, code: str | None, listing
     if status is Status.PENDING:
         return None
     found = listing.known(operation.contact_id)
-    if found is not None and found.email_address.casefold() == operation.values.email_address.casefold():
-        if found.status == "Active":
+    address = operation.values.email_address
+    waits = found is not None and _waits(found, address)
+    if found is not None and (waits or found.email_address.casefold() == address.casefold()):
+        if found.status == "Active" and not waits:
             return Change(operation.id, status, Status.DONE, State.VERIFIED, code="ok")
-        if found.status == "Verifying" and code != NO_VERIFICATION:
+        if (waits or found.status == "Verifying") and code != NO_VERIFICATION:
             tries = operation.tries if code == NO_CONTACT else 0
             if tries < LOOKS and operation.doubts <= RESENDS:
                 return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
@@ -138,7 +147,68 @@ def _settle_message(operation: Operation, status: Status, code: str | None, list
     return None
 
 
-SETTLING = {Kind.ADD: _settle_add, Kind.SEND_PHONE: _settle_message}
+def _settle_update(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:
+    if status is Status.PENDING:
+        return None
+    found = listing.known(operation.contact_id)
+    if found is None:
+        message = "the contact is not in the directory any more"
+        return Change(operation.id, status, Status.FAILED, code=NO_CONTACT, message=message)
+    pairs = operation.wanted.items()
+    if all(_shows(found, name, new) and not _waits(found, old) for name, (old, new) in pairs):
+        return Change(operation.id, status, Status.DONE, after(operation), then=then(operation), code="ok")
+    if all(_shows(found, name, old) for name, (old, _) in pairs) and (code != ALREADY_USED or operation.tries < LOOKS):
+        return Change(operation.id, status, Status.PENDING, code=code)
+    told = "; ".join(f"{name} was {old}, was to be {new}" for name, (old, new) in pairs)
+    why = "its name is taken" if code == ALREADY_USED else "the directory shows neither"
+    return Change(operation.id, status, Status.FAILED, code=code or "Changed", message=f"{why}: {told}")
+
+
+def _shows(found: Listed, name: str, value: str | None) -> bool:
+    """Whether the directory has a value, or has it waiting to be verified."""
+    if name == "message_types":
+        return set(found.message_types) == set((value or "").split(LIST_SEPARATOR))
+    has = getattr(found, name) or None
+    if name == "email_address" and value is not None:
+        return has is not None and (has.casefold() == value.casefold() or _waits(found, value))
+    return bool(has == value) or (name == "phone_number" and _waits(found, value))
+
+
+def _waits(found: Listed, value: str | None) -> bool:
+    return value is not None and value.casefold() in [target.casefold() for target in found.pending]
+
+
+def _settle_delete(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:
+    found = listing.known(operation.contact_id)
+    if found is None:
+        return Change(operation.id, status, Status.DONE, State.DELETED, code="ok")
+    if status is Status.PENDING:
+        return None  # the directory carries it out, and is asked how far it is
+    if found.status == DELETING:
+        message = "the directory is carrying it out"
+        return Change(operation.id, status, Status.PENDING, code=DELETING, message=message, reason="deleting")
+    return Change(operation.id, status, Status.PENDING, code=code)
+
+
+def asks_for_targets(unsettled: Sequence[Unsettled], listing: Listing) -> bool:
+    """Whether what waits to be verified tells more of what is unsettled than the listing does."""
+    for operation, status, _ in unsettled:
+        found = listing.known(operation.contact_id)
+        if status is not Status.IN_DOUBT or found is None:
+            continue
+        other = found.email_address.casefold() != operation.values.email_address.casefold()
+        changed = operation.kind is Kind.UPDATE and {"email_address", "phone_number"} & set(operation.wanted)
+        if changed or (operation.kind is Kind.SEND_EMAIL and other):
+            return True
+    return False
+
+
+SETTLING = {
+    Kind.ADD: _settle_add,
+    Kind.SEND_PHONE: _settle_message,
+    Kind.UPDATE: _settle_update,
+    Kind.DELETE: _settle_delete,
+}
 
 
 def _failed(operation: Operation, status: Status, code: str, message: str) -> Change:

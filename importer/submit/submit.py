@@ -10,15 +10,17 @@ import anyio
 import anyio.to_thread
 
 from importer.directory import Caller, Listed
+from importer.directory.listing import verifications
 from importer.ledger.port import Change, Lease, LeaseLost, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.submit.course import Course, Desk, Halted, Stop, Tally
 from importer.submit.daily import Daily, seen
-from importer.submit.decide import SENDS
-from importer.submit.lane import Lane, Places, Quota
+from importer.submit.decide import CHANGES, SENDS
+from importer.submit.follow import follow
+from importer.submit.lane import Free, Lane, Places, Quota
 from importer.submit.pace import MINUTE, Allowance, Pace, Targets
-from importer.submit.reconcile import Listing, absent, settle
+from importer.submit.reconcile import Listing, absent, asks_for_targets, settle
 from importer.submit.window import Window
 
 ROUNDS = 5  # of calls, then a look at what is in doubt
@@ -41,6 +43,7 @@ class Limits:
     reserve: int = 0  # of the day's sends, kept for people
     lease_ttl: float = 60.0
     lease_renewal: float = 10.0
+    from_members: bool = False  # contacts are deleted from member accounts too
 
 
 T = TypeVar("T")
@@ -78,6 +81,7 @@ async def start(world: World, lease: Lease, run: str, limits: Limits) -> Course:
         world.tally,
         limits.call_timeout,
         limits.give_up_after,
+        limits.from_members,
     )
 
 
@@ -90,26 +94,37 @@ async def kept(course: Course, limits: Limits) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def submit(course: Course, world: World, limits: Limits, listed: Sequence[Listed], *, adds: bool = True) -> None:
+async def submit(
+    course: Course,
+    world: World,
+    limits: Limits,
+    listed: Sequence[Listed],
+    *,
+    adds: bool = True,
+    changes: bool = False,
+) -> None:
     """Carry out what the ledger holds for the lease's directory. ``listed``: the directory as just listed.
 
-    Without ``adds`` only what is to be sent. Everything ends in the ledger and on ``course``, which is to be `kept`
-    meanwhile.
+    Without ``adds`` only what is to be sent; with ``changes`` deletes and updates too, before the adds, for they free
+    places and names. Everything ends in the ledger and on ``course``, which is to be `kept` meanwhile.
     """
     course.last_good = course.clock.ticks()  # what came before, a night perhaps, is not the directory's silence
     pace = await _pace(course, limits)
     with suppress(Halted):
-        await _rounds(course, world, limits, pace, Listing(listed), adds=adds)
+        await _rounds(course, world, limits, pace, Listing(listed), adds=adds, changes=changes)
 
 
-async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, listing: Listing, *, adds: bool) -> None:
+async def _rounds(
+    course: Course, world: World, limits: Limits, pace: Pace, listing: Listing, *, adds: bool, changes: bool
+) -> None:
     """Look, call, and look again at what came out in doubt, until a look settles nothing more and no quota is left."""
     directory = course.lease.directory
     window = Window.remembered(await course.desk.do(lambda ledger: ledger.concurrency(directory)))
     messages = await _allowance(course, limits, Kind.SEND_PHONE)
-    listing, _ = await _reconcile(course, world, limits, listing)
+    listing, _ = await reconcile(course, world, limits, listing)
     for _ in range(ROUNDS):
-        places = Places(max(0, limits.max_contacts - len(listing)))
+        freed = await _change(course, pace, window) if changes else 0
+        places = Places(max(0, limits.max_contacts - len(listing) + freed))
         sends: tuple[tuple[Kind, Quota, Window], ...] = (
             (Kind.SEND_EMAIL, pace.allowance, Window(SENDERS, SENDERS)),
             (Kind.SEND_PHONE, messages, Window(SENDERS, SENDERS)),
@@ -122,7 +137,7 @@ async def _rounds(course: Course, world: World, limits: Limits, pace: Pace, list
         revived = any(lane.revived for lane in lanes)
         if course.halted or not (revived or await _doubts(course)):
             return
-        listing, settled = await _reconcile(course, world, limits, Listing(await world.look()))
+        listing, settled = await reconcile(course, world, limits, Listing(await world.look()))
         if not (revived or settled):
             return
 
@@ -159,7 +174,27 @@ async def _targets(course: Course, limits: Limits, clock: Clock) -> Targets:
     return Targets(limits.sends_per_address_per_minute, clock, sent)
 
 
-async def _reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:
+async def _change(course: Course, pace: Pace, window: Window) -> int:
+    """Deletes, each followed to its end, then updates, all in one window of writes; how many places that freed."""
+    before = course.tally.done[Kind.DELETE]
+    await _alone(course, Lane(Kind.DELETE, course, pace, Free(), window))
+    with suppress(Halted):
+        await follow(course)
+    await _alone(course, Lane(Kind.UPDATE, course, pace, Free(), window))
+    return course.tally.done[Kind.DELETE] - before
+
+
+async def _alone(course: Course, lane: Lane) -> None:
+    lane.finish()
+    await _recorded(course, lane, lane.wake)
+
+
+async def targets(world: World) -> set[tuple[str, str]]:
+    """What waits to be verified, by contact id."""
+    return await verifications(world.caller, sleep=world.clock.sleep, random=world.random.random)
+
+
+async def reconcile(course: Course, world: World, limits: Limits, listing: Listing) -> tuple[Listing, int]:
     """Settle what the listing can settle; the newest listing, and how many operations it settled."""
     directory = course.lease.directory
     unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
@@ -167,13 +202,20 @@ async def _reconcile(course: Course, world: World, limits: Limits, listing: List
         await course.nap(limits.list_lag)
         listing = Listing(await world.look())
         unsettled = await course.desk.do(lambda ledger: ledger.unsettled(directory, listing.keys))
+    if asks_for_targets(unsettled, listing):
+        listing = listing.with_targets(await targets(world))
     if changes := settle(unsettled, listing, now=course.clock.now()):
         await course.desk.do(lambda ledger: ledger.record(course.lease, course.run, changes))
+        kinds = {operation.id: operation.kind for operation, _, _ in unsettled}
+        for change in changes:
+            if kinds[change.operation] in CHANGES:
+                course.count(kinds[change.operation], change.status)
     return listing, len(changes)
 
 
 async def _doubts(course: Course) -> int:
-    return len(await course.desk.do(lambda ledger: ledger.unsettled(course.lease.directory)))
+    unsettled = await course.desk.do(lambda ledger: ledger.unsettled(course.lease.directory))
+    return sum(status is Status.IN_DOUBT for _, status, _ in unsettled)
 
 
 async def _carry_out(course: Course, lanes: tuple[Lane, ...]) -> None:

@@ -96,8 +96,8 @@ def test_a_staging_of_many_leaves_every_index_in_place(tmp_path):
     assert ledger._db.connection.execute(indices).fetchall() == before
     with pytest.raises(apsw.ConstraintError):
         ledger._db.connection.execute(
-            "insert into contacts select null, directory, key, name, email_address, null, title, message_types, state,"
-            " null, 0, null, 0 from contacts limit 1"
+            "insert into contacts (directory, key, name, email_address, title, message_types, state, updated_at)"
+            " select directory, key, name, email_address, title, message_types, state, 0 from contacts limit 1"
         )
     ledger.close()
 

@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from importer.jobs.check import check
     from importer.jobs.plan import plan
     from importer.jobs.run import run
+    from importer.jobs.verify import verify
     from importer.settings import load
 
-__all__ = ["__version__", "check", "load", "plan", "run"]
+__all__ = ["__version__", "check", "load", "plan", "run", "verify"]
 
-_HOMES = {"check": "jobs.check", "plan": "jobs.plan", "run": "jobs.run", "load": "settings"}
+_HOMES = {"check": "jobs.check", "plan": "jobs.plan", "run": "jobs.run", "verify": "jobs.verify", "load": "settings"}
 
 
 def __getattr__(name: str) -> Any:

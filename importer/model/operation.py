@@ -90,7 +90,7 @@ class Operation:
     """An operation as claimed from the ledger, with what a call needs.
 
     ``tries`` counts the attempts of earlier claims; ``doubts`` those of them whose outcome was never learned.
-    ``wanted`` is what an update changes.
+    ``wanted`` is what an update changes; ``reminder`` how many sends went to a silent contact before this one.
     """
 
     id: int
@@ -101,6 +101,7 @@ class Operation:
     tries: int = 0
     doubts: int = 0
     wanted: Wanted = field(default_factory=dict)
+    reminder: int = 0
 
 
 @dataclass(frozen=True, slots=True)

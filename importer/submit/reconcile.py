@@ -113,7 +113,7 @@ def _settle_send(operation: Operation, status: Status, code: str | None, listing
         if (waits or found.status == "Verifying") and code != NO_VERIFICATION:
             tries = operation.tries if code == NO_CONTACT else 0
             if tries < LOOKS and operation.doubts <= RESENDS:
-                return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
+                return Change(operation.id, status, Status.PENDING, _before(operation), code=code)
             return (
                 None
                 if code != NO_CONTACT
@@ -126,9 +126,14 @@ def _settle_send(operation: Operation, status: Status, code: str | None, listing
             "the directory has no verification waiting for this address",
         )
     if code == NO_CONTACT and operation.tries < LOOKS:
-        return Change(operation.id, status, Status.PENDING, State.ADDED, code=code)
+        return Change(operation.id, status, Status.PENDING, _before(operation), code=code)
     why = "is not in the directory any more" if found is None else "has another address in the directory"
     return _failed(operation, status, code or NO_CONTACT, f"the contact {why}")
+
+
+def _before(operation: Operation) -> State:
+    """Where a contact stands while a mail waits to go out: one that is reminded was mailed before."""
+    return State.SENT if operation.reminder else State.ADDED
 
 
 def _settle_message(operation: Operation, status: Status, code: str | None, listing: Listing) -> Change | None:

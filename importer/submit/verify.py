@@ -38,7 +38,7 @@ class Sight:
 
 def arrived(followed: Sequence[Followed], sight: Sight) -> list[int]:
     """Contacts, by the ledger's number, that the directory calls verified with the address that the ledger has."""
-    return [one.contact for one in followed if _active(one, sight) and one.state is not State.VERIFIED]
+    return [one.contact for one in followed if _active(one, sight) and one.verified_at is None]
 
 
 def answered(followed: Sequence[Followed], sight: Sight) -> list[Change]:

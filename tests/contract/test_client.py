@@ -11,7 +11,7 @@ import pytest
 
 from importer.directory.client import Client
 from importer.directory.credentials import Keys, StaticCredentials
-from importer.directory.listing import contact, listing
+from importer.directory.listing import contact, listing, verifications
 from importer.emulator import Emulator, Limits
 from importer.model.errors import FixAccess
 from importer.model.operation import Outcome
@@ -291,6 +291,25 @@ class TestEmulator:
             TOM["Title"],
             TOM["MessageTypes"],
         )
+
+    async def test_what_waits_to_be_verified_is_listed_until_somebody_answers(self):
+        limits = Limits(max_contacts=120, calls_per_second=100_000)
+        async with Emulator(limits=limits) as emulator, open_client(emulator) as client:
+            ids = {}
+            for first in "abcdefghijk":
+                for second in "abcdefghij":
+                    phone = TOM["PhoneNumber"] if first == "a" else None
+                    answer = await client.call(ADD, {**TOM, "Name": f"x{first}{second}", "PhoneNumber": phone})
+                    ids[first + second] = answer.body["Contact"]["ContactId"]
+            waiting = await verifications(client)
+            assert len(waiting) == 120, "an address each, and a number of ten"
+            await client.call(SEND, {"ContactId": ids["aa"], "EmailAddress": TOM["EmailAddress"]})
+            phone = {"ContactId": ids["ab"], "PhoneNumber": TOM["PhoneNumber"]}
+            assert (await client.call("SendPhoneVerificationForMessageContact", phone)).outcome is Outcome.DONE
+            for mail in emulator.outbox():
+                emulator.directories["default"].follow(mail.token)
+            left = waiting - await verifications(client)
+        assert left == {(ids["aa"], TOM["EmailAddress"]), (ids["ab"], TOM["PhoneNumber"])}
 
     async def test_its_refusals_are_understood(self):
         async with Emulator(limits=Limits(max_contacts=2, daily_sends=1)) as emulator, open_client(emulator) as client:

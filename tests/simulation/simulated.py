@@ -259,11 +259,16 @@ class Life:
 
     # -- the whole
 
+    async def work(self, world, lease, settings):
+        """What the process is for."""
+        scenario = self.universe.scenario
+        sheet, checked = sheet_of(scenario.contacts, shared=scenario.shared)
+        return await carry_out(world, lease, Task(sheet.file, sheet.digest, settings, lambda: (sheet, checked)))
+
     async def live(self):
         """A run as the command makes it; its summary, or ``None`` when it ended otherwise."""
         universe = self.universe
         self.wake = asyncio.Event()
-        sheet, checked = sheet_of(universe.scenario.contacts, shared=universe.scenario.shared)
         clock = Clock(now=universe.now, ticks=universe.ticks, sleep=self.sleep)
         settings, source, tally = universe.settings(), random.Random(universe.chance.random()), Tally()
         counted = Counted(self, tally)
@@ -278,7 +283,7 @@ class Life:
         number = await self.do(lambda ledger: ledger.directory("default", "loopback"))
         lease = await self.do(lambda ledger: ledger.acquire(number, self.owner, now=universe.now(), ttl=30.0))
         try:
-            return await carry_out(world, lease, Task(sheet.file, sheet.digest, settings, lambda: (sheet, checked)))
+            return await self.work(world, lease, settings)
         finally:
             if not self.dead:
                 await self.do(lambda ledger: ledger.release(lease))

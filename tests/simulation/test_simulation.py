@@ -13,7 +13,7 @@ import checker
 import pytest
 import simulated
 
-from importer.model.operation import Outcome, Status
+from importer.model.operation import Kind, Outcome, Status
 
 SEEDS = int(os.environ.get("SEEDS", "200"))
 
@@ -110,8 +110,8 @@ class NoToken(Broken):
     def renew(self, lease, *, now, ttl):
         return replace(lease, expires_at=1e12)
 
-    def claim(self, lease, kind, limit, *, now):
-        return self._ledger.claim(self._newest(lease), kind, limit, now=now)
+    def claim(self, lease, kind, limit, *, now, reminders=False):
+        return self._ledger.claim(self._newest(lease), kind, limit, now=now, reminders=reminders)
 
     def record(self, lease, run, changes):
         return self._ledger.record(self._newest(lease), run, changes)
@@ -123,7 +123,7 @@ class NoToken(Broken):
 class NoCount(Broken):
     """What was sent before today's start of the run is forgotten."""
 
-    def sends_since(self, directory, since, until=None):
+    def sends_since(self, directory, since, until=None, kind=Kind.SEND_EMAIL):
         return 0
 
 

@@ -75,6 +75,14 @@ def test_the_reason_of_a_wait_is_the_settings_name():
     assert decided(Kind.SEND_EMAIL, Outcome.DAILY).change.reason == "daily-sends"
 
 
+@pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.ROW, Outcome.DOUBT, Outcome.LOOK, Outcome.DAILY])
+def test_whatever_becomes_of_a_message_to_a_phone_its_contact_stands_as_it_stood(outcome):
+    assert decided(Kind.SEND_PHONE, outcome).change.state is None
+    assert decided(Kind.SEND_PHONE, Outcome.RESEND, doubts=2).change.state is None
+    message = Operation(7, Kind.SEND_PHONE, 1, TOM, "c-1")
+    assert put_back(message, at=1.0, doubtful=True).state is None
+
+
 def test_what_was_claimed_and_not_called_waits_again_unless_it_may_have_been_done():
     operation = Operation(7, Kind.ADD, 1, TOM, None)
     assert put_back(operation, at=1.0).status is Status.PENDING

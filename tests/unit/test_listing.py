@@ -3,7 +3,7 @@
 import pytest
 
 from importer.directory import Listed
-from importer.directory.listing import PASSES, contact, listing
+from importer.directory.listing import PASSES, contact, listing, verifications
 from importer.directory.outcome import classify, fault
 from importer.model.errors import FixAccess, TryLater
 from importer.model.operation import Answer, Outcome
@@ -231,3 +231,51 @@ class TestContact:
         found = await contact(directory, "c-0000000000000001", sleep=directory.sleep, random=lambda: 0.5)
         assert isinstance(found, Listed)
         assert len(directory.slept) == 2
+
+
+# -- what waits to be verified
+
+
+class Waiting(Directory):
+    """As `Directory`, of verifications."""
+
+    async def call(self, action, parameters):
+        self.calls.append((action, dict(parameters)))
+        answer = self.before(self, len(self.calls))
+        if answer is not None:
+            return answer
+        size = min(parameters["PageSize"], self.cap)
+        page = self.rows[(parameters["PageNumber"] - 1) * size :][:size]
+        body = {"TotalCount": len(self.rows), "ContactVerifications": page, "RequestId": "A"}
+        return self.answer(action, body, 200)
+
+
+def targets(count):
+    return [{"ContactId": f"c-{n // 2}", "Target": f"target{n}"} for n in range(count)]
+
+
+async def test_what_waits_is_read_page_by_page_with_two_targets_of_one_contact():
+    directory = Waiting(targets(25), cap=10)
+    found = await verifications(directory, sleep=directory.sleep, random=lambda: 0.5)
+    assert found == {(f"c-{n // 2}", f"target{n}") for n in range(25)}
+    assert [action for action, _ in directory.calls] == ["ListMessageContactVerifications"] * 3
+
+
+async def test_what_waits_is_read_again_when_somebody_answers_meanwhile():
+    def answered(directory, call):
+        if call == 2:
+            del directory.rows[0]
+
+    directory = Waiting(targets(25), answered, cap=10)
+    found = await verifications(directory, sleep=directory.sleep, random=lambda: 0.5)
+    assert len(found) == 24
+    assert ("c-5", "target10") in found, "that one had moved to the page before"
+
+
+async def test_a_list_of_what_waits_that_is_refused_says_what_to_do():
+    def refuses(directory, _call):
+        return directory.answer("ListMessageContactVerifications", {"Code": "NoPermission"}, 403)
+
+    directory = Waiting(targets(3), refuses)
+    with pytest.raises(FixAccess):
+        await verifications(directory, sleep=directory.sleep, random=lambda: 0.5)

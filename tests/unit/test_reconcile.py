@@ -19,8 +19,9 @@ def listed(name="Tom", address="tom@example.com", status="Verifying", number="c-
     return Listed(number, name, address, None, "CEO", ("FaultMessage",), status)
 
 
-def settled(kind, status, listing, *, code=None, doubts=0, tries=1):
-    operation = Operation(7, kind, 1, TOM, "c-1" if kind is Kind.SEND_EMAIL else None, tries, doubts)
+def settled(kind, status, listing, *, code=None, doubts=0, tries=1, reminder=0):
+    number = None if kind is Kind.ADD else "c-1"
+    operation = Operation(7, kind, 1, TOM, number, tries, doubts, reminder=reminder)
     changes = settle([(operation, status, code)], Listing(listing), now=9.0)
     assert all(change.leaves is status and change.at == 9.0 for change in changes)
     return changes[0] if changes else None
@@ -110,3 +111,33 @@ def test_only_a_doubtful_add_that_is_missing_asks_for_a_second_look():
     assert absent([(add, Status.IN_DOUBT, None)], Listing([]))
     assert not absent([(add, Status.IN_DOUBT, None)], Listing([listed()]))
     assert not absent([(add, Status.PENDING, None)], Listing([]))
+
+
+# -- reminders, and messages to phones
+
+
+def test_a_reminder_that_waits_again_leaves_its_contact_mailed():
+    assert settled(Kind.SEND_EMAIL, Status.IN_DOUBT, [listed()], doubts=1, reminder=1).state is State.SENT
+    assert settled(Kind.SEND_EMAIL, Status.IN_DOUBT, [listed()], doubts=1).state is State.ADDED
+
+
+@pytest.mark.parametrize("status", ["Verifying", "Active"])
+def test_a_message_in_doubt_is_sent_again_at_most_twice_whether_or_not_the_address_is_verified(status):
+    states = [settled(Kind.SEND_PHONE, Status.IN_DOUBT, [listed(status=status)], doubts=n) for n in (1, 2, 3)]
+    assert [change and (change.status, change.state) for change in states] == [(Status.PENDING, None)] * 2 + [None]
+
+
+def test_a_message_for_which_no_verification_waits_is_done_if_the_number_is_the_contacts():
+    same = settled(Kind.SEND_PHONE, Status.IN_DOUBT, [listed()], code=NONE)
+    assert (same.status, same.state, same.code) == (Status.DONE, None, "ok")
+    other = Listed("c-1", "Tom", "tom@example.com", "86-13900001234", "CEO", ("FaultMessage",), "Active")
+    change = settled(Kind.SEND_PHONE, Status.IN_DOUBT, [other], code=NONE)
+    assert (change.status, change.state) == (Status.FAILED, None)
+    assert "no verification waiting for this number" in change.message
+
+
+def test_a_message_to_a_contact_that_is_gone_fails_and_leaves_the_contact():
+    change = settled(Kind.SEND_PHONE, Status.IN_DOUBT, [], doubts=1)
+    assert (change.status, change.state, change.code) == (Status.FAILED, None, GONE)
+    assert settled(Kind.SEND_PHONE, Status.IN_DOUBT, [], code=GONE, tries=1).status is Status.PENDING
+    assert settled(Kind.SEND_PHONE, Status.IN_DOUBT, [], code=GONE, tries=LOOKS).status is Status.FAILED

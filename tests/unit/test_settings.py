@@ -201,3 +201,17 @@ class TestProfiles:
         monkeypatch.setenv(f"IMPORTER_{name}", "{}")
         with pytest.raises(FixCommand, match="unknown setting in the environment"):
             load()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("3d", 259_200.0), ("1d12h", 129_600.0), ("0d", 0.0), ("12h", 43_200.0), ("1h30m", 5400.0), ("90", 90.0)],
+)
+def test_a_time_may_be_told_in_days_hours_minutes_and_seconds(folder, text, seconds):
+    assert load({"remind_after": text}).remind_after == seconds
+
+
+def test_a_silence_is_three_days_and_is_broken_twice_unless_it_is_set(folder):
+    assert (load().remind_after, load().reminders) == (3 * 86_400.0, 2)
+    with pytest.raises(FixCommand, match=r"remind-after.*reminders"):
+        load({"remind_after": "soon", "reminders": -1})

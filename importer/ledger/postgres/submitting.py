@@ -32,7 +32,7 @@ where directory = %(directory)s and status = 'in_flight'"""
 
 COLUMNS = """
 o.id, o.kind, o.contact, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id,
-o.tries, o.doubts, o.wanted, o.status, o.code"""
+o.tries, o.doubts, o.wanted, o.reminder, o.status, o.code"""
 OPERATION = f"select {COLUMNS} from operations o join contacts c on c.id = o.contact"  # noqa: S608  of constants
 CLAIM = f"""
 with due as materialized (
@@ -108,16 +108,16 @@ def claim(c: Cursor, lease: Lease, kind: Kind, limit: int, *, now: float, remind
 
 
 def _operation(row: Sequence[Any]) -> Operation:
-    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted = row[:12]
+    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted, again = row[:13]
     values = Contact(name, email, phone, title, tuple(types.split(LIST_SEPARATOR)) if types else ())
-    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted))
+    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted), again)
 
 
 def unsettled(c: Cursor, directory: int, keys: Sequence[str]) -> list[tuple[Operation, Status, str | None]]:
     rows = c.execute(IN_DOUBT, (directory,)).fetchall() + c.execute(BEING_DELETED, (directory,)).fetchall()
     if keys:
         rows += c.execute(PENDING_ADDS, (directory, list(keys))).fetchall()
-    return [(_operation(row), Status(row[12]), row[13]) for row in rows]
+    return [(_operation(row), Status(row[13]), row[14]) for row in rows]
 
 
 def defer(c: Cursor, lease: Lease, kind: Kind, reason: str | None, until: float | None) -> None:

@@ -34,13 +34,13 @@ where directory = :directory and status = 'in_flight'"""
 
 OPERATION = """
 select o.id, o.kind, o.contact, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id,
-       o.tries, o.doubts, o.wanted, o.status, o.code, o.rank
+       o.tries, o.doubts, o.wanted, o.reminder, o.status, o.code, o.rank
 from operations o join contacts c on c.id = o.contact"""
 # As one text: a row at a time, Python's lock would be let go of and waited for at each.
 DUE = f"""
 select json_group_array(
     json_array(id, kind, contact, name, email_address, phone_number, title, message_types, contact_id, tries, doubts,
-               wanted)
+               wanted, reminder)
     order by rank, id)
 from ({OPERATION}
     where o.directory = ? and o.kind = ? and o.status = 'pending' and (o.not_before is null or o.not_before <= ?)
@@ -105,16 +105,16 @@ def claim(c: apsw.Connection, lease: Lease, kind: Kind, limit: int, *, now: floa
 
 
 def _operation(row: Sequence[Any]) -> Operation:
-    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted = row[:12]
+    number, kind, contact, name, email, phone, title, types, contact_id, tries, doubts, wanted, again = row[:13]
     values = Contact(name, email, phone, title, tuple(types.split(LIST_SEPARATOR)) if types else ())
-    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted))
+    return Operation(number, KINDS[kind], contact, values, contact_id, tries, doubts, changes(wanted), again)
 
 
 def unsettled(c: apsw.Connection, directory: int, keys: str) -> list[tuple[Operation, Status, str | None]]:
     """``keys``: a JSON list."""
     doubts, deleted = c.execute(IN_DOUBT, (directory,)).fetchall(), c.execute(BEING_DELETED, (directory,)).fetchall()
     rows = [*doubts, *deleted, *c.execute(PENDING_ADDS, (directory, keys))]
-    return [(_operation(row), Status(row[12]), row[13]) for row in rows]
+    return [(_operation(row), Status(row[13]), row[14]) for row in rows]
 
 
 def defer(c: apsw.Connection, lease: Lease, kind: Kind, reason: str | None, until: float | None) -> None:

@@ -385,6 +385,20 @@ def test_what_was_acknowledged_before_a_kill_is_there_afterwards(tmp_path, lines
     ledger.close()
 
 
+def test_rows_go_in_by_runs_and_by_themselves_with_the_contacts_they_are_of(tmp_path):
+    """Lines with gaps, rows of which more is to be said, and contacts in another order than their lines."""
+    ledger = open_sqlite(tmp_path / "importer.db")
+    book = Book(ledger)
+    wanted = {line: name for line, name in enumerate(names(400), 2) if line % 150 and not 200 < line < 230}
+    rows = [row(line, name, cells="{}" if line == 77 else None) for line, name in wanted.items()]
+    for order in (rows, rows[::-1], rows[100:] + rows[:100]):
+        book.stage(*order, digest=order[0]["name"])
+        c = ledger._db.connection
+        told = c.execute("select line, name, cells from rows join contacts on contacts.id = contact order by line")
+        assert told.fetchall() == [(line, name, "{}" if line == 77 else None) for line, name in wanted.items()]
+    ledger.close()
+
+
 def test_the_tallies_say_what_counting_again_says(tmp_path):
     """After every kind of change that a tally follows."""
     ledger = open_sqlite(tmp_path / "importer.db")

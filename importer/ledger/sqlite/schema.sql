@@ -48,7 +48,7 @@ create table sheets (                          -- a file as last staged for a di
 
 create table contacts (
     id integer primary key,
-    directory integer not null references directories,
+    directory integer not null,                -- no reference, nor further down: the lease of each write proves it
     key text not null,                         -- the folded name
     name text not null,
     email_address text not null,
@@ -69,7 +69,7 @@ create unique index contacts_by_key on contacts (directory, key);
 create index contacts_watched on contacts (directory) where missing_since is not null or stranger = 1;
 
 create table rows (
-    sheet integer not null references sheets,
+    sheet integer not null,                    -- no reference: it is written down with them
     line integer not null,
     place text not null,                       -- accepted, rejected, duplicate: each row is in exactly one
     contact integer,                           -- no reference: checking it would want an index on every row
@@ -80,7 +80,7 @@ create table rows (
 
 create table operations (
     id integer primary key,
-    directory integer not null references directories,
+    directory integer not null,
     contact integer not null references contacts,
     kind text not null,
     status text not null,

@@ -33,7 +33,7 @@ insert into contacts (id, key, name, email_address, phone_number, title, message
 values (?, ?, ?, ?, ?, ?, ?, {directory}, 'waiting', {now})"""
 NEW_ADDS = """
 insert into operations (directory, contact, kind, status, rank, updated_at)
-select directory, id, 'add', 'pending', id - ? + ?, updated_at from contacts where id > ? order by id"""
+select {directory}, id, 'add', 'pending', id - ? + ?, {now} from contacts where id > ? order by id"""
 NEW_ADD = """
 insert into operations (contact, rank, directory, kind, status, updated_at)
 values (?, ?, {directory}, 'add', 'pending', {now})"""
@@ -59,6 +59,10 @@ PLAIN_ROWS = """
 insert into rows (sheet, line, place, contact)
 select ?, value ->> 0, 'accepted', value ->> 1 from json_each(?)"""
 
+RUN_OF_ROWS = """
+insert into rows (sheet, line, place, contact)
+select ?, id + ?, 'accepted', id from contacts where id >= ? and id < ? order by id"""
+
 ASKED = """
 select distinct contact from rows join sheets on sheets.id = rows.sheet
 where sheets.directory = ? and place = 'accepted' and contact in (select value from json_each(?))"""
@@ -78,6 +82,7 @@ DROP_CONTACTS = "delete from contacts where state = 'waiting' and id in (select 
 SHEETS = "select id, file from sheets where directory = ? order by staged_at, id"
 
 SLICE = 20_000  # rows turned into Python values at once
+RUN = 64  # rows from which on a statement of their own is cheaper than their numbers
 
 
 def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
@@ -161,7 +166,8 @@ class _Stage:
             self._c.execute(KEYS)
         turns = fresh["turn"]
         if turns[-1] - turns[0] == fresh.height - 1:  # in one piece, as in a file that is new
-            self._c.execute(NEW_ADDS, (last + 1, int(turns[0]), last))
+            statement = NEW_ADDS.format(directory=self._directory, now=self._now)
+            self._c.execute(statement, (last + 1, int(turns[0]), last))
         else:
             self._each(NEW_ADD, fresh.select("contact", "turn"))
         self._count("contact", "waiting", fresh.height)
@@ -192,8 +198,20 @@ class _Stage:
             self._each(ROW.format(sheet=sheet, place=place), rows.select("line", "contact", "cells", "findings"))
 
     def _plain(self, sheet: int, rows: pl.DataFrame) -> None:
-        """Accepted rows of which there is nothing more to say: numbers, which go in as text, thousands at a time."""
-        for part in rows.iter_slices(SLICE):
+        """Accepted rows of which there is nothing more to say: line and contact, by runs in which both grow by one.
+
+        The contacts are there already, so a run needs no values; what is in none goes in as text, thousands at a time.
+        """
+        step = (pl.col("line").diff() != 1) | (pl.col("contact").diff() != 1)
+        rows = rows.select(pl.col("line", "contact").cast(pl.Int64))
+        rows = rows.with_columns(run=step.fill_null(value=False).cum_sum())
+        runs = rows.group_by("run", maintain_order=True).agg(pl.col("line", "contact").first(), n=pl.len())
+        runs = runs.filter(pl.col("n") >= RUN)
+        bounds = runs.select(pl.col("line") - pl.col("contact"), "contact", end=pl.col("contact") + pl.col("n"))
+        for shift, first, end in bounds.iter_rows():
+            self._c.execute(RUN_OF_ROWS, (sheet, shift, first, end))
+        rest = rows.join(runs, on="run", how="anti", maintain_order="left")
+        for part in rest.iter_slices(SLICE):
             self._c.execute(
                 PLAIN_ROWS, (sheet, _list(part.select(pl.format("[{},{}]", "line", "contact")).to_series()))
             )

@@ -107,7 +107,7 @@ async def carry_out(
     ready, lost = None, False
     try:
         async with kept(course, connect.limits(task.settings)), _ending(course, task.settings):
-            listed = await _look(course, world)
+            listed = await _look(course, world) if await _wanted(course, task) else ()
             ready = await (task.stage or _as_run)(course, world, task, listed)
             await _foresee(course)
             world.tally.span("stage", began, course.clock.ticks())
@@ -151,6 +151,19 @@ async def _start(world: World, lease: Lease, task: Task) -> Course:
 async def _as_run(course: Course, world: World, task: Task, listed: Sequence[Listed]) -> Ready:
     """Every contact that is not there yet is to be added, and nothing else is."""
     return Ready(await _stage(course, world, task, listed), listed)
+
+
+async def _wanted(course: Course, task: Task) -> bool:
+    """Whether the directory is wanted at all: for a file that is not staged, for an operation that is not settled."""
+    if task.stage is not None:
+        return True
+    directory = course.lease.directory
+    staged = await course.desk.do(lambda ledger: ledger.staged(directory, task.file))
+    if not holds(staged, task.digest, task.settings, task.routes):
+        return True
+    totals = await course.desk.do(lambda ledger: ledger.totals(directory))
+    open_ones = (Status.PENDING, Status.IN_FLIGHT, Status.IN_DOUBT)
+    return any(counts.get(status) for counts in totals.operations.values() for status in open_ones)
 
 
 async def _stage(course: Course, world: World, task: Task, listed: Sequence[Listed]) -> int:

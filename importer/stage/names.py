@@ -70,10 +70,11 @@ def _judged(rest: pl.DataFrame, letters: str) -> pl.DataFrame:
     text, foreign = pl.col("text"), pl.col("foreign")
     length = text.str.len_chars()
     looks = "[" + "".join(LOOKALIKES) + "]"
+    latin = ascii_only(rest["text"])  # and so without look-alikes
     rest = rest.with_columns(foreign=text.str.replace_all(f"[{ENGLISH}{CHINESE}]+", "")).with_columns(
         problem=pl.when(text == "")
         .then(pl.lit("missing-value"))
-        .when(foreign.str.contains(f"^{looks}+$"))
+        .when(pl.lit(value=False) if latin else foreign.str.contains(f"^{looks}+$"))
         .then(pl.lit("name-lookalike"))
         .when(foreign != "")
         .then(pl.lit("name-letters"))
@@ -87,7 +88,7 @@ def _judged(rest: pl.DataFrame, letters: str) -> pl.DataFrame:
     many = pl.when(length == 1).then(pl.lit("1 letter")).otherwise(pl.format("{} letters", length))
     return rest.with_columns(
         detail=pl.when(pl.col("problem") == "name-lookalike")
-        .then(told_lookalikes(foreign))
+        .then(pl.lit("") if latin else told_lookalikes(foreign))
         .when(pl.col("problem") == "name-letters")
         .then(_told(foreign))
         .otherwise(many),

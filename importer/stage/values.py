@@ -8,7 +8,7 @@ import polars as pl
 
 from importer.model.contact import LIST_SEPARATOR, MESSAGE_TYPES, TITLES
 from importer.stage.book import Book, Column
-from importer.stage.cells import repair
+from importer.stage.cells import distinct, repair
 from importer.stage.rules import REPAIRS
 
 FLAGS = (*REPAIRS, "value-spelling", "chinese-label", "repeated-type")
@@ -73,8 +73,11 @@ def _looked_up(column: Column, good: pl.Series, book: Book, judge: Callable[[pl.
     rest = column.rest(good)
     if rest.is_empty():
         return column.cells
-    judged = judge(repair(rest.select(pl.col("cell").unique(maintain_order=True))))
-    rest = rest.join(judged, on="cell", how="left", maintain_order="left")
+    if distinct(rest.select("cell"))["cell"]:
+        rest = rest.select("row").hstack(judge(repair(rest.select("cell"))))
+    else:
+        judged = judge(repair(rest.select(pl.col("cell").unique(maintain_order=True))))
+        rest = rest.join(judged, on="cell", how="left", maintain_order="left")
     book.judge(column, rest, FLAGS)
     return column.merge(good, rest["text"])
 

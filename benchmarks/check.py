@@ -1,27 +1,25 @@
-"""Checking files with a finding in every row against a good one, reading included, in one run on one machine.
-
-    python benchmarks/check.py [ROWS] [ROUNDS]
-
-The files are checked in turn, so that neighbours on the machine slow all of them; each figure is its best.
-"""
+"""Checking good rows beside polars alone, and files with a finding in every row beside a good one; reading included."""
 
 import random
 import string
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from benchmarks.table import Figures, Goal, Size, Table, ratios, turns
 from importer.jobs.check import check
 from importer.settings import Settings
 
 HEADER = "Name,EmailAddress,PhoneNumber,Title,MessageTypes\n"
 GOAL = 3.0
+FLOOR = "polars reads it, four patterns"
 
 
-def contacts(count):
+def contacts(count: int) -> Iterator[list[str]]:
     """Rows of name, address, phone number, title and message types; every name is another."""
     chance = random.Random(7)
     for number in range(count):
@@ -33,7 +31,7 @@ def contacts(count):
         yield [name, f"{name}@example.com", f"86-139{number % 10**8:08d}", "CEO", "ServiceMessage;FaultMessage"]
 
 
-def spoilt(row, kind):
+def spoilt(row: list[str], kind: str) -> list[str]:
     name, address, phone, title, types = row
     match kind:
         case "wrong title":
@@ -65,7 +63,7 @@ KINDS = (
 )
 
 
-def write(path, count, kind):
+def write(path: Path, count: int, kind: str) -> Path:
     with path.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         for row in contacts(count):
@@ -73,9 +71,14 @@ def write(path, count, kind):
     return path
 
 
-def bare(path):
-    """The floor: polars reads the file and matches four patterns; seconds."""
-    start = time.perf_counter()
+def timed(work: Callable[[], None]) -> Figures:
+    began, busy = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - began, "CPU seconds": time.process_time() - busy}
+
+
+def bare(path: Path) -> None:
+    """The floor: polars reads the file and matches four patterns."""
     frame = pl.read_csv(path, infer_schema=False)
     matches = frame.select(
         pl.col("Name").str.contains(r"^[A-Za-z\u4e00-\u9fff]{2,12}$"),
@@ -86,29 +89,27 @@ def bare(path):
         ),
     )
     assert all(column.all() for column in matches)
-    return time.perf_counter() - start
 
 
-def main(count=1_000_000, rounds=3):
-    best = dict.fromkeys(KINDS, float("inf"))
-    floor = float("inf")
+def checked(path: Path, kind: str, count: int) -> None:
+    found = check(path, Settings(fix_names=kind.endswith("fixed"))).findings.height
+    assert (found == 0) if kind == "good" else (found >= count), (kind, found)
+
+
+def measure(size: Size) -> Table:
+    count = size.counted(1_000_000, 100_000)
     with tempfile.TemporaryDirectory() as folder:
         files = {kind: write(Path(folder) / f"{kind}.csv", count, kind) for kind in KINDS}
-        for _ in range(rounds):
-            floor = min(floor, bare(files["good"]))
-            for kind, path in files.items():
-                settings = Settings(fix_names=kind.endswith("fixed"))
-                start = time.perf_counter()
-                checkup = check(path, settings)
-                best[kind] = min(best[kind], time.perf_counter() - start)
-                findings = checkup.findings.height
-                assert (findings == 0) if kind == "good" else (findings >= count), (kind, findings)
-    print(f"{count:,} rows, {'a finding in every row':<35} seconds  of a good file's (goal: at most {GOAL:.0f})")
-    ratio = best["good"] / floor
-    print(f"  the floor: polars reads it, four patterns     {floor:11.3f}; a good file takes {ratio:.2f} × that")
-    for kind, seconds in best.items():
-        print(f"  {kind:48} {seconds:8.3f}  {seconds / best['good']:6.2f} ×")
-
-
-if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+        work: dict[str, Callable[[], None]] = {FLOOR: partial(bare, files["good"])}
+        work |= {kind: partial(checked, path, kind, count) for kind, path in files.items()}
+        samples = turns(size.turns(5, 3), {who: partial(timed, act) for who, act in work.items()})
+    goals = [
+        Goal(f"good / floor, {what}", ratios(samples, metric, "good", FLOOR), at_most=GOAL)
+        for what, metric in (("seconds", "seconds"), ("CPU", "CPU seconds"))
+    ]
+    goals += [
+        Goal(f"{kind} / good", ratios(samples, "seconds", kind, "good"), at_most=GOAL)
+        for kind in KINDS
+        if kind != "good"
+    ]
+    return Table(f"check of {count:,} rows, a finding in every row but in the good file", samples, goals)

@@ -1,85 +1,65 @@
-"""Reading against its floor: polars alone on CSV, fastexcel alone on XLSX, in one run on one machine.
+"""Reading beside its floor: polars alone on CSV, fastexcel alone on XLSX."""
 
-    python benchmarks/reading.py [ROWS_OF_CSV] [ROWS_OF_XLSX]
-
-Each figure is the best of five, reader and floor in turn, so that neighbours on the machine slow both.
-"""
-
-import random
-import string
-import sys
 import tempfile
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import fastexcel
 import polars as pl
-import xlsxwriter
 
+from benchmarks.check import timed
+from benchmarks.contacts import HEADER, contacts
+from benchmarks.stage import workbook
+from benchmarks.table import Goal, Size, Table, ratios, turns
 from importer.sheet import read
 
-HEADERS = ("Name", "EmailAddress", "PhoneNumber", "Title", "MessageTypes")
+LAYOUTS = {"plain": ("", "\n"), "CRLF": ("", "\r\n"), "every field quoted": ('"', "\n")}
 
 
-def contacts(count):
-    chance = random.Random(7)
-    for number in range(count):
-        name = "".join(chance.choices(string.ascii_lowercase, k=8))
-        yield name, f"{name}.{number}@example.com", f"86-139{number % 10**8:08d}", "CEO", "ServiceMessage;FaultMessage"
-
-
-def write_csv(path, count, *, quote="", end="\n"):
+def text(path: Path, count: int, quote: str, end: str) -> Path:
     with path.open("w", newline="") as stream:
-        stream.write(",".join(HEADERS) + end)
+        stream.write(",".join(HEADER) + end)
         for row in contacts(count):
             stream.write(",".join(quote + cell + quote for cell in row) + end)
     return path
 
 
-def write_xlsx(path, count):
-    with xlsxwriter.Workbook(path) as book:
-        sheet = book.add_worksheet()
-        sheet.write_row(0, 0, HEADERS)
-        for number, row in enumerate(contacts(count), 1):
-            sheet.write_row(number, 0, row)
-    return path
+def ours(path: Path) -> None:
+    read(path)
 
 
-def seconds(act):
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
+def polars_reads(path: Path) -> None:
+    pl.read_csv(path, infer_schema=False)
 
 
-def compare(name, ours, floor):
-    """Best times of both, measured in turn, and their ratio."""
-    pairs = [(seconds(ours), seconds(floor)) for _ in range(5)]
-    mine, bare = (min(times) for times in zip(*pairs, strict=True))
-    print(f"{name:42} {mine:7.3f} s {bare:7.3f} s {mine / bare:6.2f} x")
+def fastexcel_reads(path: Path) -> None:
+    fastexcel.read_excel(str(path)).load_sheet(0, dtypes="string").to_polars()
 
 
-def main(csv_rows, xlsx_rows):
+def measure(size: Size) -> Table:
+    rows, cells = size.counted(1_000_000, 100_000), size.counted(100_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        print(f"{'':42} {'read':>9} {'floor':>9} {'ratio':>8}")
-        for name, options in (
-            ("plain", {}), ("CRLF", {"end": "\r\n"}), ("every field quoted", {"quote": '"'}),
-        ):  # fmt: skip
-            path = write_csv(root / f"{name}.csv", csv_rows, **options)
-            compare(
-                f"CSV, {csv_rows:,} rows, {name}",
-                lambda p=path: read(p),
-                lambda p=path: pl.read_csv(p, infer_schema=False),
-            )
-            path.unlink()
-        small, large = write_xlsx(root / "small.xlsx", 30), write_xlsx(root / "large.xlsx", xlsx_rows)
-        for name, path in (("30", small), (f"{xlsx_rows:,}", large)):
-            compare(
-                f"XLSX, {name} rows, sandbox included",
-                lambda p=path: read(p),
-                lambda p=path: fastexcel.read_excel(str(p)).load_sheet(0, dtypes="string").to_polars(),
-            )
-
-
-if __name__ == "__main__":
-    main(*(int(argument) for argument in (*sys.argv[1:], *("1000000", "100000")[len(sys.argv) - 1 :])))
+        files = {
+            f"CSV {rows:,}, {name}": (text(root / f"{name}.csv", rows, *layout), polars_reads)
+            for name, layout in LAYOUTS.items()
+        }
+        files |= {
+            f"XLSX {count:,}, sandboxed": (workbook(root / f"{count}.xlsx", count), fastexcel_reads)
+            for count in (30, cells)
+        }
+        work: dict[str, Callable[[], None]] = {}
+        for name, (path, floor) in files.items():
+            work |= {f"{name}: read": partial(ours, path), f"{name}: floor": partial(floor, path)}
+        samples = turns(size.turns(5, 3), {who: partial(timed, act) for who, act in work.items()})
+    goals = [
+        Goal(
+            f"{name}: read / floor",
+            ratios(samples, "seconds", f"{name}: read", f"{name}: floor"),
+            at_most=3 if name == "XLSX 100,000, sandboxed" else None,
+            watched="30," not in name,
+        )
+        for name in files
+    ]
+    return Table("Reading beside polars and fastexcel alone", samples, goals)

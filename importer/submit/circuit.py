@@ -1,7 +1,7 @@
 """A circuit: after a stretch of failures calls stop, one probe at a time finds out when they may go on."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import anyio
 
@@ -10,6 +10,7 @@ from importer.model.operation import Outcome
 TRIP = 5  # failures in a row, whoever met them
 FIRST, LONGEST = 1.0, 30.0  # seconds before a probe
 FAILURES = (Outcome.DOUBT, Outcome.RESEND)
+CLOSED = nullcontext()
 
 
 class Circuit:
@@ -28,12 +29,12 @@ class Circuit:
         """Whether calls are held back."""
         return self._failures >= TRIP
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    def turn(self) -> AbstractAsyncContextManager[None]:
         """Around a call: at once while the circuit is closed; one at a time, and not before its time, while open."""
-        if not self.open:
-            yield
-            return
+        return self._probing() if self.open else CLOSED
+
+    @asynccontextmanager
+    async def _probing(self) -> AsyncIterator[None]:
         async with self._probe:
             wait = self._next - self._ticks() if self._failures >= TRIP else 0.0  # it may be closed by now
             if wait > 0:

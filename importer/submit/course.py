@@ -1,13 +1,13 @@
 """What the lanes of one run share: the caller, the lease, the pace, the tally, and the word to stop."""
 
 import random
+from asyncio import Queue, QueueEmpty
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from importer.directory import Caller, Parameters
 from importer.ledger.port import Change, Lease, Ledger
@@ -17,6 +17,8 @@ from importer.submit.circuit import Circuit
 
 T = TypeVar("T")
 GROUP = 256  # changes written down at once
+
+Changes = Queue[Change | None]  # on their way to the ledger; ``None``: nothing further comes
 
 GOOD = (Outcome.DONE, Outcome.ROW, Outcome.LOOK, Outcome.FULL, Outcome.DAILY)
 
@@ -151,21 +153,27 @@ class Course:
         """Whether the lease outlives a call that starts now."""
         return not self.halted and self.lease.expires_at - self.clock.now() > self.call_timeout
 
-    async def record(self, changes: MemoryObjectReceiveStream[Change], then: Callable[[], None]) -> None:
+    async def record(self, changes: Changes, then: Callable[[], None]) -> None:
         """Write changes down as they come, as many at once as have come meanwhile; ``then`` after each group."""
-        async with changes:
-            async for first in changes:
-                group = [first, *_waiting(changes)]
-                await self.desk.do(lambda ledger, group=group: ledger.record(self.lease, self.run, group))  # type: ignore[misc]
-                self.tally.span("submit", self.clock.ticks(), self.clock.ticks())
-                then()
+        while group := await _waiting(changes):
+            await self.desk.do(lambda ledger, group=group: ledger.record(self.lease, self.run, group))  # type: ignore[misc]
+            self.tally.span("submit", self.clock.ticks(), self.clock.ticks())
+            then()
 
 
-def _waiting(changes: MemoryObjectReceiveStream[Change]) -> Sequence[Change]:
+async def _waiting(changes: Changes) -> list[Change]:
+    """What waits, at least one change; none at the end."""
     found: list[Change] = []
-    while len(found) < GROUP:
-        try:
-            found.append(changes.receive_nowait())
-        except (anyio.WouldBlock, anyio.EndOfStream):
+    change = await changes.get()
+    while change is not None:
+        found.append(change)
+        if len(found) == GROUP:
             break
+        try:
+            change = changes.get_nowait()
+        except QueueEmpty:
+            break
+    else:
+        if found:
+            changes.put_nowait(None)  # these first, then the end
     return found

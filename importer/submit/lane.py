@@ -1,28 +1,31 @@
 """A lane: one kind of operation on its way from the ledger through calls back into the ledger."""
 
+from asyncio import Queue
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer.directory import Parameters
 from importer.directory.outcome import refusal
-from importer.ledger.port import Change, Ledger
+from importer.ledger.port import Ledger
 from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.call import parameters, target
-from importer.submit.course import Course, Halted, Stop
+from importer.submit.course import Changes, Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.pace import Backoff, Pace
 from importer.submit.window import Window
 
 LEASE_LOOK = 1.0  # seconds between looks at a lease that ran out, as after a sleep of the machine
 YIELD = 16  # times the ordinary wait, at most, while somebody else writes to the directory
-AHEAD = 2  # operations claimed for each call that may be under way: after a crash each of them is in doubt
+AHEAD = 4  # operations claimed for each call that may be under way: after a crash each of them is in doubt
+
+# An `asyncio.Queue` gives at once what it holds; a stream of anyio's lets every other task go first, at each step.
+Backlog = Queue[Operation | None]  # ``None``: nothing further comes
 
 
 class _Unspent(Exception):
@@ -118,6 +121,7 @@ class Lane:
         self._closed = False
         self._dry = False
         self._fed = False  # nothing further will come from the lane before
+        self._held = 0  # operations claimed and not decided yet
         self._woken = anyio.Event()
 
     def wake(self) -> None:
@@ -139,29 +143,33 @@ class Lane:
         """Whether there is quota again, for want of which the lane ended: a day began, or a send came back."""
         return (self._closed or self._dry) and self._quota.left > 0
 
-    async def run(self, changes: MemoryObjectSendStream[Change]) -> None:
+    async def run(self, changes: Changes) -> None:
         """Until nothing is left that may be done."""
-        send, receive = anyio.create_memory_object_stream[Operation](self.window.most)
-        async with changes, anyio.create_task_group() as group:
-            group.start_soon(self._feed, send)
-            with receive:
-                for _ in range(self.window.most):
-                    group.start_soon(self._work, receive.clone(), changes)
+        backlog: Backlog = Queue()
+        async with anyio.create_task_group() as group:
+            for _ in range(self.window.most):
+                group.start_soon(self._work, backlog, changes)
+            await self._feed(backlog)
+            for _ in range(self.window.most):
+                backlog.put_nowait(None)
 
-    async def _feed(self, send: MemoryObjectSendStream[Operation]) -> None:
-        async with send:
-            while not (self._closed or self._course.halted):
-                fed, self._woken = self._fed, anyio.Event()
-                limit = min(AHEAD * self.window.limit, self._quota.left)
-                operations = await self._claim(limit)
-                for operation in operations:
-                    await send.send(operation)
-                if operations:
-                    continue
-                if fed or limit == 0:
-                    self._dry = limit == 0
-                    return
+    async def _feed(self, backlog: Backlog) -> None:
+        while not (self._closed or self._course.halted):
+            fed, self._woken = self._fed, anyio.Event()
+            if self._held > AHEAD * self.window.limit // 2:
                 await self._wait()
+                continue
+            limit = min(AHEAD * self.window.limit - self._held, self._quota.left)
+            operations = await self._claim(limit)
+            self._held += len(operations)
+            for operation in operations:
+                backlog.put_nowait(operation)
+            if operations:
+                continue
+            if fed or limit == 0:
+                self._dry = limit == 0
+                return
+            await self._wait()
 
     async def _claim(self, limit: int) -> list[Operation]:
         if limit <= 0:
@@ -181,14 +189,14 @@ class Lane:
             for event in (self._woken, self._course.stopping):
                 group.start_soon(_first, event, group.cancel_scope.cancel)
 
-    async def _work(
-        self, operations: MemoryObjectReceiveStream[Operation], changes: MemoryObjectSendStream[Change]
-    ) -> None:
-        async with operations:
-            async for operation in operations:
-                await self._carry_out(operation, changes)
+    async def _work(self, backlog: Backlog, changes: Changes) -> None:
+        while (operation := await backlog.get()) is not None:
+            await self._carry_out(operation, changes)
+            self._held -= 1
+            if self._held <= AHEAD * self.window.limit // 2:
+                self.wake()
 
-    async def _carry_out(self, operation: Operation, changes: MemoryObjectSendStream[Change]) -> None:
+    async def _carry_out(self, operation: Operation, changes: Changes) -> None:
         """Attempts until the operation is decided; the first one pays nothing for the others."""
         known: list[_Tried] = []
         doubts = 0
@@ -204,10 +212,10 @@ class Lane:
             if known[0].decision.next is Next.AGAIN:
                 await self._again(attempt)
         except Halted:
-            await changes.send(put_back(operation, at=self._now(), doubtful=doubts > 0))
+            await changes.put(put_back(operation, at=self._now(), doubtful=doubts > 0))
         except _Unspent:
             self._closed = True
-            await changes.send(put_back(operation, at=self._now(), doubtful=doubts > 0, reason=self._quota.reason))
+            await changes.put(put_back(operation, at=self._now(), doubtful=doubts > 0, reason=self._quota.reason))
 
     def _now(self) -> float:
         return self._course.clock.now()
@@ -229,15 +237,26 @@ class Lane:
             self._pace.pause.extend(seconds)
         return seconds
 
-    async def _attempt(self, operation: Operation, doubts: int, changes: MemoryObjectSendStream[Change]) -> "_Tried":
+    async def _attempt(self, operation: Operation, doubts: int, changes: Changes) -> "_Tried":
         """One call, written down. Raises `Halted` or `_Unspent` when there is no time or quota for it.
 
         ``doubts``: attempts just before this one that may have been carried out.
         """
-        async with self._gate, self._course.circuit.turn():
-            decision, answer, attempt = await self._call(operation, doubts)
-        await changes.send(decision.change)
+        await self._enter()
+        try:
+            async with self._course.circuit.turn():
+                decision, answer, attempt = await self._call(operation, doubts)
+        finally:
+            self._gate.release()
+        await changes.put(decision.change)
         return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
+
+    async def _enter(self) -> None:
+        """Through the gate; at once where there is room, for waiting lets every other task go first."""
+        try:
+            self._gate.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._gate.acquire()
 
     async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
         await self._pace.turn(self.kind, target(operation))

@@ -1,6 +1,7 @@
 """Submit: the operations of one directory, from the ledger through the API, until nothing is left that may be done."""
 
 import random
+from asyncio import Queue
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,10 +12,10 @@ import anyio.to_thread
 
 from importer.directory import Caller, Listed
 from importer.directory.listing import verifications
-from importer.ledger.port import Change, Lease, LeaseLost, Ledger
+from importer.ledger.port import Lease, LeaseLost, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
-from importer.submit.course import Course, Desk, Halted, Stop, Tally
+from importer.submit.course import Changes, Course, Desk, Halted, Stop, Tally
 from importer.submit.daily import Daily, seen
 from importer.submit.decide import CHANGES, SENDS
 from importer.submit.follow import follow
@@ -239,10 +240,11 @@ async def _carry_out(course: Course, lanes: tuple[Lane, ...]) -> None:
 
 async def _recorded(course: Course, lane: Lane, then: Callable[[], None]) -> None:
     """Run a lane until everything that it did is written down."""
-    changes, recorded = anyio.create_memory_object_stream[Change](AHEAD)
+    changes: Changes = Queue(AHEAD)
     async with anyio.create_task_group() as group:
-        group.start_soon(course.record, recorded, then)
+        group.start_soon(course.record, changes, then)
         await lane.run(changes)
+        await changes.put(None)
 
 
 async def _defer(course: Course, lanes: tuple[Lane, ...], quotas: tuple[Quota, ...]) -> None:

@@ -4,9 +4,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,9 @@ from importer.report.joint import Joint
 from importer.report.many import joint
 from importer.report.summary import Summary
 from importer.report.verification import Verification
+
+if TYPE_CHECKING:
+    import polars as pl  # costs start-up time, and status needs none
 
 PLACES = 3  # shown of each rule
 SCREENFUL = 20  # lines of the table of rules
@@ -45,11 +47,13 @@ class Rules:
             yield Text(f"and {more} more rule{'s' if more > 1 else ''}")
 
 
-def findings(found: pl.DataFrame, file: str, *, verbose: bool = False) -> Iterator[RenderableType]:
+def findings(found: "pl.DataFrame", file: str, *, verbose: bool = False) -> Iterator[RenderableType]:
     """Findings by rule with their first places, at most a screenful; all of them, and each one, when ``verbose``.
 
     ``found``: with the columns of `importer.model.finding.COLUMNS`, or those of `importer.report.findings.LISTED`.
     """
+    import polars as pl
+
     if found.is_empty():
         return
     grouped = found.group_by("severity", "rule", maintain_order=True).agg(pl.len(), pl.all().head(PLACES))
@@ -78,7 +82,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _each(found: pl.DataFrame, file: str) -> Iterator[Text]:
+def _each(found: "pl.DataFrame", file: str) -> Iterator[Text]:
     for row in found.iter_rows(named=True):
         if row.get("sheet") is not None:
             place = f"{file} {row['sheet']}" + (f"!{row['cell'] or row['line']}" if row["line"] is not None else "")

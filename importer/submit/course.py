@@ -16,7 +16,9 @@ from importer.model.operation import Answer, Kind, Outcome, Status
 from importer.submit.circuit import Circuit
 
 T = TypeVar("T")
+KINDS = frozenset(Kind)
 GROUP = 256  # changes written down at once
+BEAT = 0.02  # seconds from one group to the next, at least: a commit costs as much for one change as for many
 
 Changes = Queue[Change | None]  # on their way to the ledger; ``None``: nothing further comes
 
@@ -55,6 +57,11 @@ class Tally:
     def span(self, what: str, start: float, end: float) -> None:
         known = self.spans.get(what, (start, end))
         self.spans[what] = (min(known[0], start), max(known[1], end))
+
+    def written(self, end: float) -> None:
+        """Everything so far is in the ledger, ``end`` ticks."""
+        begun = min((start for what, (start, _) in self.spans.items() if what in KINDS), default=end)
+        self.span("submit", begun, end)
 
     def seconds(self, what: str) -> float:
         start, end = self.spans.get(what, (0.0, 0.0))
@@ -156,9 +163,13 @@ class Course:
     async def record(self, changes: Changes, then: Callable[[], None]) -> None:
         """Write changes down as they come, as many at once as have come meanwhile; ``then`` after each group."""
         while group := await _waiting(changes):
+            began = self.clock.ticks()
             await self.desk.do(lambda ledger, group=group: ledger.record(self.lease, self.run, group))  # type: ignore[misc]
-            self.tally.span("submit", self.clock.ticks(), self.clock.ticks())
+            ended = self.clock.ticks()
+            self.tally.written(ended)
             then()
+            if len(group) < GROUP and (rest := began + BEAT - ended) > 0:
+                await self.clock.sleep(rest)
 
 
 async def _waiting(changes: Changes) -> list[Change]:

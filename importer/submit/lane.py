@@ -1,23 +1,22 @@
 """A lane: one kind of operation on its way from the ledger through calls back into the ledger."""
 
-from asyncio import Queue
+from asyncio import Queue, QueueEmpty, QueueFull
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer.directory import Parameters
 from importer.directory.outcome import refusal
-from importer.ledger.port import Ledger
+from importer.ledger.port import Change, Ledger
 from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.call import parameters, target
 from importer.submit.course import Changes, Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.pace import Backoff, Pace
+from importer.submit.quota import Quota
 from importer.submit.window import Window
 
 LEASE_LOOK = 1.0  # seconds between looks at a lease that ran out, as after a sleep of the machine
@@ -32,79 +31,12 @@ class _Unspent(Exception):
     """There is no quota for the call."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
+class _Tried(NamedTuple):
     """One attempt: what was decided, on what answer, and whether it may have been carried out."""
 
     decision: Decision
     answer: Answer
     doubtful: bool
-
-
-class Quota(Protocol):
-    """What a lane may still use up: places in the directory, or sends of the day."""
-
-    reason: str
-
-    @property
-    def left(self) -> int: ...
-
-    @property
-    def until(self) -> float | None:
-        """When there will be more, in seconds since the epoch; ``None``: unknown."""
-
-    def spend(self) -> bool: ...
-
-    def under_way(self) -> AbstractContextManager[Day | None]:
-        """Around a call that spends it; with the day that it spends of, if it is of a day."""
-
-    def give_back(self) -> None: ...
-
-    def refused(self, day: Day | None) -> None:
-        """``day``: as it was given when the call began."""
-
-
-@dataclass(slots=True)
-class Places:
-    """The contacts that the directory still takes."""
-
-    left: int
-    reason: str = "max-contacts"
-    until: float | None = None
-
-    def spend(self) -> bool:
-        if self.left <= 0:
-            return False
-        self.left -= 1
-        return True
-
-    def under_way(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def give_back(self) -> None:
-        self.left += 1
-
-    def refused(self, day: Day | None) -> None:  # noqa: ARG002  places are of no day
-        self.left = 0
-
-
-@dataclass(slots=True)
-class Free:
-    """What takes up nothing that could run out."""
-
-    left: int = 1 << 30
-    reason: str = ""
-    until: float | None = None
-
-    def spend(self) -> bool:
-        return True
-
-    def under_way(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def give_back(self) -> None: ...
-
-    def refused(self, day: Day | None) -> None: ...
 
 
 class Lane:
@@ -190,7 +122,7 @@ class Lane:
                 group.start_soon(_first, event, group.cancel_scope.cancel)
 
     async def _work(self, backlog: Backlog, changes: Changes) -> None:
-        while (operation := await backlog.get()) is not None:
+        while (operation := await _next(backlog)) is not None:
             await self._carry_out(operation, changes)
             self._held -= 1
             if self._held <= AHEAD * self.window.limit // 2:
@@ -212,15 +144,15 @@ class Lane:
             if known[0].decision.next is Next.AGAIN:
                 await self._again(attempt)
         except Halted:
-            await changes.put(put_back(operation, at=self._now(), doubtful=doubts > 0))
+            await _put(changes, put_back(operation, at=self._now(), doubtful=doubts > 0))
         except _Unspent:
             self._closed = True
-            await changes.put(put_back(operation, at=self._now(), doubtful=doubts > 0, reason=self._quota.reason))
+            await _put(changes, put_back(operation, at=self._now(), doubtful=doubts > 0, reason=self._quota.reason))
 
     def _now(self) -> float:
         return self._course.clock.now()
 
-    async def _again(self, attempt: Callable[[], Awaitable["_Tried"]]) -> None:
+    async def _again(self, attempt: Callable[[], Awaitable[_Tried]]) -> None:
         await AsyncRetrying(
             retry=retry_if_result(lambda tried: tried.decision.next is Next.AGAIN),
             wait=self._wait_of,
@@ -237,19 +169,18 @@ class Lane:
             self._pace.pause.extend(seconds)
         return seconds
 
-    async def _attempt(self, operation: Operation, doubts: int, changes: Changes) -> "_Tried":
+    async def _attempt(self, operation: Operation, doubts: int, changes: Changes) -> _Tried:
         """One call, written down. Raises `Halted` or `_Unspent` when there is no time or quota for it.
 
         ``doubts``: attempts just before this one that may have been carried out.
         """
         await self._enter()
         try:
-            async with self._course.circuit.turn():
-                decision, answer, attempt = await self._call(operation, doubts)
+            tried = await (self._probe if self._course.circuit.open else self._call)(operation, doubts)
         finally:
             self._gate.release()
-        await changes.put(decision.change)
-        return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
+        await _put(changes, tried.decision.change)
+        return tried
 
     async def _enter(self) -> None:
         """Through the gate; at once where there is room, for waiting lets every other task go first."""
@@ -258,7 +189,11 @@ class Lane:
         except anyio.WouldBlock:
             await self._gate.acquire()
 
-    async def _call(self, operation: Operation, doubts: int) -> tuple[Decision, Answer, Attempt]:
+    async def _probe(self, operation: Operation, doubts: int) -> _Tried:
+        async with self._course.circuit.turn():
+            return await self._call(operation, doubts)
+
+    async def _call(self, operation: Operation, doubts: int) -> _Tried:
         await self._pace.turn(self.kind, target(operation))
         while not self._course.may_start():
             await self._course.nap(LEASE_LOOK)  # it is renewed, or lost, in a while; raises when the run stops
@@ -274,9 +209,8 @@ class Lane:
         decision = decide(operation, answer, attempt, doubts=operation.doubts + doubts)
         self._course.count(self.kind, decision.change.status)
         self._course.tally.span(self.kind, begun, clock.ticks())
-        self._course.tally.span("submit", begun, clock.ticks())
         self._obey(decision, answer, attempt, day)
-        return decision, answer, attempt
+        return _Tried(decision, answer, attempt.outcome is Outcome.DOUBT)
 
     def _said(self, operation: Operation) -> Parameters:
         return parameters(operation, from_members=self._course.from_members)
@@ -300,6 +234,20 @@ class Lane:
         if decision.next is Next.STOP:
             why = refusal(ACTIONS[self.kind], answer)
             self._course.halt(Stop(answer.code, f"{why.message} {why.hint}"))
+
+
+async def _next(backlog: Backlog) -> Operation | None:
+    try:
+        return backlog.get_nowait()
+    except QueueEmpty:
+        return await backlog.get()
+
+
+async def _put(changes: Changes, change: Change) -> None:
+    try:
+        changes.put_nowait(change)
+    except QueueFull:
+        await changes.put(change)
 
 
 async def _first(event: anyio.Event, done: Callable[[], None]) -> None:

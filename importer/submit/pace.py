@@ -27,8 +27,18 @@ class Bucket:
         self._clock = clock
         self._next = -math.inf
 
+    def taken(self) -> bool:
+        """Whether there was a turn at once: then it is taken."""
+        now = self._clock.ticks()
+        if now < self._next:
+            return False
+        self._next = now + self.interval
+        return True
+
     async def take(self) -> None:
         """Wait for a turn; turns are given in the order of asking."""
+        if self.taken():
+            return
         now = self._clock.ticks()
         turn = max(now, self._next)
         self._next = turn + self.interval
@@ -195,8 +205,11 @@ class Pace:
         """Wait until the next call of this kind may start; ``target``: whom a mail goes to."""
         if target and self._targets:
             await self._targets.turn(target)
+        bucket = self._buckets[kind]
+        if self.pause.left == 0 and bucket.taken():
+            return
         while True:
             await self.pause.passed()
-            await self._buckets[kind].take()
+            await bucket.take()
             if self.pause.left == 0:
                 return

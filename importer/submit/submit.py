@@ -19,8 +19,9 @@ from importer.submit.course import Changes, Course, Desk, Halted, Stop, Tally
 from importer.submit.daily import Daily, seen
 from importer.submit.decide import CHANGES, SENDS
 from importer.submit.follow import follow
-from importer.submit.lane import Free, Lane, Places, Quota
+from importer.submit.lane import Lane
 from importer.submit.pace import MINUTE, Allowance, Pace, Targets
+from importer.submit.quota import Free, Places, Quota
 from importer.submit.reconcile import Listing, absent, asks_for_targets, settle
 from importer.submit.window import Window
 

@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
+    events: str | None = Field(None, description="file that each event is appended to, as JSON lines")
+
     @field_validator("now")
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:

@@ -17,6 +17,7 @@ from importer.cli.options import (
     OUTPUT,
     READING,
     RESERVE,
+    TRACES,
     All,
     File,
     FileOrProfile,
@@ -86,7 +87,7 @@ def plan(
     raise typer.Exit(found.exit_code)
 
 
-@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, OUTPUT)
+@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
 def run(
     *,
     file: FileOrProfile = None,
@@ -101,12 +102,15 @@ def run(
     from importer.cli.watch import watched
     from importer.jobs.run import run as job
     from importer.jobs.run import run_all
+    from importer.jobs.traces import traces
     from importer.report.console import summary
 
     file = chosen(file, settings, every=all, report=report)
     target = _aimed(report, file, again=True)
     work = partial(run_all, settings) if all else partial(job, file, settings)
-    result = anyio.run(watched, work, out)
+    with traces(settings, out.trouble) as left:
+        result = anyio.run(watched, work, out, left.watch)
+        left.ended(result)
     if target:
         out.wrote(target.path, target.write_standing(result, file, settings))
     out.result(result.as_json(), *summary(result))

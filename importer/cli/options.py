@@ -96,6 +96,10 @@ COURSE: Options = {
     "duration": option(str | None, "End after this time, as 45m or 1h30m.", "--for"),
 }
 
+TRACES: Options = {
+    "events": option(str | None, "Append what happens to this file as it happens, one JSON object a line."),
+}
+
 OURS = ("json", "quiet", "log_format", "config", "map")
 
 

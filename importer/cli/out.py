@@ -55,6 +55,11 @@ class Out:
             with suppress(OSError):  # nobody reads it any more: no reason to stop the work
                 _logger(self.log_format).info(event, **facts)
 
+    def trouble(self, event: str, **facts: Any) -> None:
+        """As `notice`, of something that failed: said to those who asked for quiet too."""
+        with suppress(OSError):
+            _logger(self.log_format).warning(event, **facts)
+
     def wrote(self, file: Path, notes: Iterable[str]) -> None:
         """Say that a report was written, and what its reader should know of it."""
         words = "; ".join(notes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, RESERVE, Options, option, takes
+from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, RESERVE, TRACES, Options, option, takes
 from importer.cli.out import Out
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ CHASING: Options = {
 }
 
 
-@takes(CHASING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, OUTPUT)
+@takes(CHASING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, TRACES, OUTPUT)
 def verify(
     *,
     settings: "Settings",
@@ -32,12 +32,15 @@ def verify(
     import anyio
 
     from importer.cli.watch import watched
+    from importer.jobs.traces import traces
     from importer.jobs.verify import aimed, written
     from importer.jobs.verify import verify as job
     from importer.report.console import verification
 
     target = aimed(report) if report else None
-    result = anyio.run(watched, partial(job, settings), out)
+    with traces(settings, out.trouble) as left:
+        result = anyio.run(watched, partial(job, settings), out, left.watch)
+        left.ended(result)
     if target:
         written(target, result)
         out.wrote(target, ())

@@ -25,7 +25,7 @@ class Job(Protocol[Result_co]):
     def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Result_co]: ...
 
 
-async def watched(job: Job[Result_co], out: Out) -> Result_co:
+async def watched(job: Job[Result_co], out: Out, also: Callable[[Course], None] | None = None) -> Result_co:
     """The job's summary. One signal lets it finish the calls under way, a second one ends it at once."""
     courses: list[Course] = []
     async with anyio.create_task_group() as group:
@@ -37,6 +37,8 @@ async def watched(job: Job[Result_co], out: Out) -> Result_co:
             courses.append(course)
             if courses[0].signal is not None:  # begun when the others had been told to stop
                 _stop(course, courses[0].signal)
+            if also is not None:
+                also(course)
 
         summary = await job(watch=watch)
         group.cancel_scope.cancel()

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import anyio
 
@@ -17,6 +16,7 @@ from importer.jobs import connect
 from importer.jobs.many import Errand, Watch, many
 from importer.jobs.reading import holds, options
 from importer.jobs.task import Ready, Task, standing, task_of, tasks_of
+from importer.jobs.telling import Told, tell_begun, tell_ended, tell_staged
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
 from importer.model.errors import ImporterError, Interrupted
@@ -103,6 +103,7 @@ async def carry_out(
     course = await _start(world, lease, task)
     if watch is not None:
         watch(course)
+    tell_begun(course, task.command, task.file, task.settings)
     began = course.clock.ticks() if begun is None else begun
     ready, lost = None, False
     try:
@@ -171,6 +172,7 @@ async def _stage(course: Course, world: World, task: Task, listed: Sequence[List
     directory, settings = course.lease.directory, task.settings
     staged = await course.desk.do(lambda ledger: ledger.staged(directory, task.file))
     if staged is not None and holds(staged, task.digest, settings, task.routes):
+        await tell_staged(course, staged.id, new=False)
         return staged.id
     known = await course.desk.do(lambda ledger: ledger.known(directory))
     told = options(settings, task.routes)
@@ -181,7 +183,9 @@ async def _stage(course: Course, world: World, task: Task, listed: Sequence[List
 
     staging = await world.aside(work)
     now = course.clock.now()
-    return await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, staging, now=now))
+    number = await course.desk.do(lambda ledger: ledger.stage(course.lease, course.run, staging, now=now))
+    await tell_staged(course, number, new=True)
+    return number
 
 
 async def _foresee(course: Course) -> None:
@@ -270,15 +274,6 @@ def _operations(totals: Totals, whole: Totals, tally: Tally) -> dict[Kind, dict[
     return found
 
 
-class Told(Protocol):
-    """What a command prints of a run."""
-
-    @property
-    def exit_code(self) -> int: ...
-
-    def as_json(self) -> dict[str, Any]: ...
-
-
 async def close(course: Course, summary: Told) -> None:
     """Write down what the run came to."""
     printed = json.dumps(summary.as_json(), ensure_ascii=False)
@@ -286,6 +281,7 @@ async def close(course: Course, summary: Told) -> None:
     await course.desk.do(
         lambda ledger: ledger.finish_run(course.run, ended_at=ended, exit_code=summary.exit_code, totals=printed)
     )
+    tell_ended(course, summary)
 
 
 async def _barred(

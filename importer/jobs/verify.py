@@ -12,6 +12,7 @@ from importer.jobs import connect
 from importer.jobs.files import whole
 from importer.jobs.many import Watch
 from importer.jobs.run import cause, close
+from importer.jobs.telling import tell_begun
 from importer.ledger.port import Chase, Lease, LeaseLost, Ledger, NoLedger, Run
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
@@ -79,6 +80,7 @@ async def carry_out(world: World, lease: Lease, settings: Settings, *, watch: Wa
     course = await start(world, lease, run.id, connect.limits(settings))
     if watch is not None:
         watch(course)
+    tell_begun(course, COMMAND, None, settings)
     seen, lost = Seen(()), False
     try:
         async with kept(course, connect.limits(settings)):

@@ -14,6 +14,7 @@ from importer.ledger.port import Change, Lease, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Answer, Kind, Outcome, Status
 from importer.submit.circuit import Circuit
+from importer.submit.events import Events
 
 T = TypeVar("T")
 KINDS = frozenset(Kind)
@@ -53,6 +54,7 @@ class Tally:
     failed: Counter[Kind] = field(default_factory=Counter)
     strangers: bool = False  # somebody else writes to the directory
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+    events: Events = field(default_factory=Events)
 
     def span(self, what: str, start: float, end: float) -> None:
         known = self.spans.get(what, (start, end))
@@ -76,8 +78,11 @@ class Counted:
     tally: Tally
 
     async def call(self, action: str, parameters: Parameters) -> Answer:
+        ticks = self.tally.events.clock.ticks
+        begun = ticks()
         answer = await self.caller.call(action, parameters)
         self.tally.calls.setdefault(action, Counter())[answer.code] += 1
+        self.tally.events.call(action, answer, ticks() - begun)
         return answer
 
 
@@ -108,7 +113,9 @@ class Course:
 
     def halt(self, stop: Stop | None = None) -> None:
         """Start no further call; those under way are finished and written down."""
-        self.stopped = self.stopped or stop
+        if stop is not None and self.stopped is None:
+            self.stopped = stop
+            self.tally.events.tell("stopped", code=stop.code)
         self.stopping.set()
 
     @property
@@ -140,7 +147,10 @@ class Course:
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One call; silence for too long ends the run."""
         answer = await self.caller.call(action, parameters)
+        trips = self.circuit.trips
         self.circuit.learn(answer.outcome)
+        if self.circuit.trips > trips:
+            self.tally.events.tell("circuit_opened", code=answer.code, trips=self.circuit.trips)
         now = self.clock.ticks()
         if answer.outcome in GOOD:
             self.last_good = now

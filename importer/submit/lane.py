@@ -15,6 +15,7 @@ from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, 
 from importer.submit.call import parameters, target
 from importer.submit.course import Changes, Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
+from importer.submit.events import about
 from importer.submit.pace import Backoff, Pace
 from importer.submit.quota import Quota
 from importer.submit.window import Window
@@ -123,7 +124,8 @@ class Lane:
 
     async def _work(self, backlog: Backlog, changes: Changes) -> None:
         while (operation := await _next(backlog)) is not None:
-            await self._carry_out(operation, changes)
+            with about(operation):
+                await self._carry_out(operation, changes)
             self._held -= 1
             if self._held <= AHEAD * self.window.limit // 2:
                 self.wake()

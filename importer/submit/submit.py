@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from importer.directory import Caller, Listed
 from importer.directory.listing import verifications
-from importer.ledger.port import Lease, LeaseLost, Ledger
+from importer.ledger.port import Change, Lease, LeaseLost, Ledger
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.submit.course import Changes, Course, Desk, Halted, Stop, Tally
@@ -22,7 +22,7 @@ from importer.submit.follow import follow
 from importer.submit.lane import Lane
 from importer.submit.pace import MINUTE, Allowance, Pace, Targets
 from importer.submit.quota import Free, Places, Quota
-from importer.submit.reconcile import Listing, absent, asks_for_targets, settle
+from importer.submit.reconcile import Listing, Unsettled, absent, asks_for_targets, settle
 from importer.submit.window import Window
 
 ROUNDS = 5  # of calls, then a look at what is in doubt
@@ -212,7 +212,18 @@ async def reconcile(course: Course, world: World, limits: Limits, listing: Listi
         for change in changes:
             if kinds[change.operation] in CHANGES:
                 course.count(kinds[change.operation], change.status)
+        _tell(course, unsettled, changes)
     return listing, len(changes)
+
+
+def _tell(course: Course, unsettled: Sequence[Unsettled], changes: Sequence[Change]) -> None:
+    """What a look settled; a pending add that is there already was no doubt."""
+    known = {operation.id: operation for operation, _, _ in unsettled}
+    for change in changes:
+        operation = known[change.operation]
+        event = "doubt_settled" if change.leaves is Status.IN_DOUBT else "found"
+        facts = {"operation": operation.kind.value, "contact": operation.contact, "status": change.status.value}
+        course.tally.events.tell(event, **facts, code=change.code)
 
 
 async def _doubts(course: Course) -> int:
@@ -254,6 +265,10 @@ async def _defer(course: Course, lanes: tuple[Lane, ...], quotas: tuple[Quota, .
         waiting = await course.desk.do(lambda ledger: ledger.totals(course.lease.directory).operations)
         pending = waiting.get(lane.kind, {}).get(Status.PENDING, 0)
         reason = quota.reason if pending and lane.starved else None
+        if reason:
+            course.tally.events.tell(
+                "deferred", operation=lane.kind.value, count=pending, reason=reason, until=quota.until
+            )
         await course.desk.do(
             lambda ledger, lane=lane, quota=quota, reason=reason: ledger.defer(  # type: ignore[misc]
                 course.lease, lane.kind, reason, quota.until if reason else None

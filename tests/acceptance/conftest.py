@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import lines
 import pytest
 
 HIDDEN = ("ALIBABA_CLOUD_", "IMPORTER_")
@@ -103,8 +104,16 @@ class Server:
 
 
 @pytest.fixture
-def shell(tmp_path):
-    return Shell(tmp_path)
+def shell(tmp_path, tmp_path_factory):
+    """Its runs write their events down, and whatever test it is, every line keeps the schema and names nobody."""
+    shell, events = Shell(tmp_path), tmp_path_factory.mktemp("events") / "events.jsonl"
+    shell.more["IMPORTER_EVENTS"] = str(events)
+    yield shell
+    if events.exists():
+        text = events.read_text(encoding="utf-8")
+        for line in text.splitlines():
+            lines.check(json.loads(line))
+        assert "example.com" not in text
 
 
 @pytest.fixture

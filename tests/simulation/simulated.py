@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import anyio
+import lines
 import looptime
 import polars as pl
 
@@ -24,11 +25,13 @@ from importer.ledger.sqlite import open_sqlite
 from importer.model.clock import Clock
 from importer.model.contact import Rules
 from importer.model.errors import TryLater
+from importer.report.events import line
 from importer.settings import Settings
 from importer.sheet.columns import match
 from importer.sheet.sheet import Sheet
 from importer.stage.check import check
 from importer.submit.course import Counted, Tally
+from importer.submit.events import Events
 from importer.submit.submit import World
 
 ADD = "AddMessageContact"
@@ -36,6 +39,7 @@ SEND = "SendEmailVerificationForMessageContact"
 BEGIN = 1_795_400_000.0  # a Sunday in November 2026
 LIVES = 60
 CALLS = 5000  # of one history: more is a loop without end
+HEARD = set()  # kinds of events that were held against the schema
 HEADERS = ("Name", "EmailAddress", "PhoneNumber", "Title", "MessageTypes")
 
 
@@ -149,6 +153,14 @@ class Universe:
 
     def ticks(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def heard(self, at, run, event, facts):
+        """An event of a run: each kind of line is held against the schema, once."""
+        names = ("action", "operation", "outcome", "code", "status", "reason")
+        kind = (event, tuple(str(facts.get(name)) for name in names), tuple(value is None for value in facts.values()))
+        if kind not in HEARD:
+            lines.check(line(at, run, event, facts))
+            HEARD.add(kind)
 
     def now(self) -> float:
         return BEGIN + self.ticks()
@@ -271,6 +283,7 @@ class Life:
         self.wake = asyncio.Event()
         clock = Clock(now=universe.now, ticks=universe.ticks, sleep=self.sleep)
         settings, source, tally = universe.settings(), random.Random(universe.chance.random()), Tally()
+        tally.events = Events(universe.heard, "run", clock)
         counted = Counted(self, tally)
 
         async def look():

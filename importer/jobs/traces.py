@@ -1,0 +1,74 @@
+"""What a run leaves behind besides its result: events as they happen, and what is made of its end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.jobs.telling import Told
+from importer.model.clock import Clock
+from importer.model.errors import ImporterError
+from importer.report.events import recording
+from importer.settings import Settings
+from importer.submit.course import Course
+from importer.submit.events import Events, Listener
+
+INTERRUPTED, UNFORESEEN = "Interrupted", "Unforeseen"
+Say = Callable[..., None]  # an event and its facts, for whoever watches
+
+
+@dataclass(slots=True)
+class Traces:
+    """The traces of one command, in one directory or in many; `watch` listens to each of its courses."""
+
+    listener: Listener | None
+    clock: Clock
+
+    def watch(self, course: Course) -> None:
+        """Listen to a course from before its first call on."""
+        course.tally.events = Events(self.listener, course.run, course.clock)
+
+    def ended(self, result: Told) -> None:
+        """What came of it: a directory in which no run could begin has told nothing yet."""
+        for one in result.as_json().get("directories", ()):
+            if one.get("run") is None:
+                code = (one.get("stopped") or {}).get("code", UNFORESEEN)
+                self.failed(code, one["exit_code"], directory=one["directory"])
+
+    def failed(self, code: str, exit_code: int, *, directory: str | None = None) -> None:
+        """A command, or its part in a directory, ends without a run."""
+        facts = {"code": code, "exit_code": exit_code, "directory": directory}
+        Events(self.listener, clock=self.clock).tell("failed", **facts)
+
+
+@contextmanager
+def traces(settings: Settings, say: Say) -> Iterator[Traces]:
+    """The traces that the settings ask for, around a command. Raises `FixCommand` before anything else is done.
+
+    ``say`` is told what went wrong with them: that never stops the command, nor changes how it ends.
+    """
+    with ExitStack() as stack:
+        listener: Listener | None = None
+        if settings.events is not None:
+
+            def lost(why: str) -> None:
+                say("events are lost from here on", file=settings.events, why=why)
+
+            listener = stack.enter_context(recording(Path(settings.events), lost))
+        left = Traces(listener, Clock.starting(settings.now))
+        try:
+            yield left
+        except BaseException as error:
+            left.failed(*meaning(error))
+            raise
+
+
+def meaning(error: BaseException) -> tuple[str, int]:
+    """The code and the exit code of an error that ends the command."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [meaning(inner) for inner in error.exceptions]
+        return next((one for one in found if one[0] != UNFORESEEN), found[0])
+    if isinstance(error, ImporterError):
+        return error.code, error.exit_code
+    code = getattr(error, "exit_code", 130 if isinstance(error, KeyboardInterrupt) else None)
+    return (INTERRUPTED, code) if isinstance(code, int) and code else (UNFORESEEN, 2)

@@ -1,0 +1,53 @@
+"""Events: what happens in a run, told to whoever listens as it happens; never a name, an address or a number."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from importer.model.clock import Clock
+from importer.model.operation import Answer, Operation
+
+# At (seconds since the epoch), run, event, facts. Called on the event loop: it must not wait.
+Listener = Callable[[float, str | None, str, dict[str, Any]], None]
+
+_about: ContextVar[Operation | None] = ContextVar("about", default=None)
+
+
+@contextmanager
+def about(operation: Operation) -> Iterator[None]:
+    """The calls made inside are for this operation."""
+    token = _about.set(operation)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+@dataclass(slots=True)
+class Events:
+    """What one run tells; nobody listens to it unless somebody was named."""
+
+    listener: Listener | None = None
+    run: str | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    def tell(self, event: str, **facts: Any) -> None:
+        if self.listener is not None:
+            self.listener(self.clock.now(), self.run, event, facts)
+
+    def call(self, action: str, answer: Answer, seconds: float) -> None:
+        """One call on the wire; ``operation`` and ``contact`` (the ledger's number) where it was for one."""
+        operation = _about.get()
+        self.tell(
+            "call",
+            action=action,
+            operation=None if operation is None else operation.kind.value,
+            contact=None if operation is None else operation.contact,
+            code=answer.code,
+            outcome=answer.outcome.value,
+            http_status=answer.status,
+            request_id=answer.request_id,
+            seconds=round(seconds, 6),
+        )

@@ -19,7 +19,7 @@ from importer.model.errors import FixCommand
 from importer.model.operation import Kind, Status
 from importer.model.standing import Followed, Place, Standing
 from importer.report.summary import Waiting, balance, waits
-from importer.report.verification import Verification, write_csv
+from importer.report.verification import Verification, together, write_csv
 from importer.settings import Settings, load
 from importer.submit.course import Course
 from importer.submit.reconcile import Listing
@@ -178,7 +178,7 @@ async def _finish(course: Course, seen: Seen, settings: Settings, *, lease_lost:
         standings=seen.standings,
         zone=settings.day_zone,
         now=course.clock.now(),
-        deferrals=(*waits(totals, sent, settings.day_zone), *seen.waiting),
+        deferrals=together((*waits(totals, sent, settings.day_zone), *seen.waiting)),
         stopped={"code": course.stopped.code, "message": course.stopped.message} if course.stopped else None,
         signal=course.signal,
         lease_lost=lease_lost,

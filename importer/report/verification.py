@@ -1,7 +1,8 @@
 """What came of seeing contacts through: counts for the command, and each contact with where it stands as CSV."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ class Verification:
             "stopped": self.stopped,
             "exit_code": self.exit_code,
         }
+
+
+def together(waits: Iterable[Waiting]) -> tuple[Waiting, ...]:
+    """Waits for the same reason until the same time as one."""
+    counts: Counter[tuple[str, str | None]] = Counter()
+    for wait in waits:
+        counts[wait.reason, wait.until] += wait.count
+    return tuple(Waiting(count, reason, until) for (reason, until), count in counts.items())
 
 
 def write_csv(standings: Sequence[Standing], zone: str, to: Path) -> None:

@@ -20,6 +20,7 @@ from simulated import Life, Scenario, Universe, _quietly, sheet_of
 
 from importer.jobs import run, verify
 from importer.jobs.run import Task
+from importer.ledger.port import Chase
 from importer.model.operation import Kind
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -233,6 +234,26 @@ def test_wherever_a_process_ends_each_silence_is_answered_once():
             break
     print(dict(figures))
     assert figures["ends"] > 20
+
+
+def test_reminders_that_a_crash_left_planned_let_the_next_mornings_first_mails_go_before_them():
+    town = Town(1, replace(QUIET, contacts=4), contacts=4)
+
+    async def story(town):
+        await town.live(Importer)
+        await asyncio.sleep(SILENCE + HOUR)
+        ledger, now = town.ledger, town.now()
+        lease = ledger.acquire(ledger.find("default", "loopback"), "planner", now=now, ttl=1.0)
+        silent = [Chase(one.contact, Kind.SEND_EMAIL, one.mail.operation) for one in ledger.followed(lease.directory)]
+        assert ledger.chase(lease, silent, now=now) == 4
+        ledger.release(lease)
+        town.contacts = 8
+        return await town.live(Importer)
+
+    told = lived(story, town)
+    assert sorted(len(mails) for mails in town.mails().values()) == [1] * 7 + [2], "four first mails, one reminder"
+    assert told.exit_code == 3
+    assert [(wait.count, wait.reason) for wait in told.deferrals] == [(3, "daily-sends")]
 
 
 def test_somebody_elses_deletion_and_change_are_told_and_nobody_is_mailed_for_them():

@@ -163,7 +163,7 @@ RIVALS = {"pandas": pandas_reads, "frictionless": frictionless_validates}
 
 def measure(size: Size) -> Table:
     sizes = [size.count] if size.count else size.of([10_000, 100_000, 1_000_000], [20_000])
-    books = [size.count] if size.count else size.of([10_000, 100_000], [5_000])
+    books = [min(size.count, 100_000)] if size.count else size.of([10_000, 100_000], [5_000])
     missing = [name for name in RIVALS if not find_spec(name)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -33,6 +33,7 @@ async def watched(job: Job[Result_co], out: Out, also: Callable[[Course], None] 
 
         def watch(course: Course) -> None:
             if not courses and not out.quiet:
+                group.start_soon(_tell_away, courses, out)
                 group.start_soon(_show, courses, out)
             courses.append(course)
             if courses[0].signal is not None:  # begun when the others had been told to stop
@@ -60,6 +61,16 @@ async def _obey(courses: list[Course], scope: anyio.CancelScope, out: Out) -> No
             out.notice("stopping", what="finishing the calls under way; once more to stop at once")
             for course in courses:
                 _stop(course, int(number))
+
+
+async def _tell_away(courses: list[Course], out: Out) -> None:
+    """Say when the ledger is out of reach, and when it is back."""
+    away = False
+    while True:
+        await anyio.sleep(REFRESH)
+        if any(course.desk.away for course in courses) != away:
+            away = not away
+            out.notice("waiting" if away else "going on", what="the ledger is out of reach" if away else "it is back")
 
 
 async def _show(courses: list[Course], out: Out) -> None:

@@ -191,6 +191,8 @@ async def _turn() -> None:
 class Inline:
     """A scribe without a thread, for virtual time: a verb is done at once, ``pause`` passes before its result comes."""
 
+    away = False  # what is in this process is never out of reach
+
     def __init__(self, ledger: Ledger, *, pause: Callable[[], Awaitable[None]] = _turn) -> None:
         self._ledger = ledger
         self._pause = pause

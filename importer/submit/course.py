@@ -33,6 +33,10 @@ class Halted(Exception):
 class Desk(Protocol):
     """Where the ledger is asked: `Scribe`, or its inline kin in simulations."""
 
+    @property
+    def away(self) -> bool:
+        """Whether the ledger is out of reach: what is asked waits until it is back."""
+
     async def do(self, verb: Callable[[Ledger], T]) -> T: ...
 
 
@@ -106,9 +110,11 @@ class Course:
     last_good: float = 0.0
 
     circuit: Circuit = field(init=False)
+    held_until: float = field(init=False)  # in ticks, for the clock may be set meanwhile
 
     def __post_init__(self) -> None:
         self.last_good = self.clock.ticks()
+        self.hold(self.lease)
         self.circuit = Circuit(self.clock.ticks, self.nap)
 
     def halt(self, stop: Stop | None = None) -> None:
@@ -166,9 +172,15 @@ class Course:
         self.tally.done[kind] += status is Status.DONE
         self.tally.failed[kind] += status is Status.FAILED
 
+    def hold(self, lease: Lease) -> None:
+        """Go on under a lease as it was just given or renewed."""
+        self.lease = lease
+        self.held_until = self.clock.ticks() + lease.expires_at - self.clock.now()
+
     def may_start(self) -> bool:
-        """Whether the lease outlives a call that starts now."""
-        return not self.halted and self.lease.expires_at - self.clock.now() > self.call_timeout
+        """Whether the lease outlives a call that starts now, by the clock and by the time that has passed."""
+        left = min(self.lease.expires_at - self.clock.now(), self.held_until - self.clock.ticks())
+        return not self.halted and left > self.call_timeout
 
     async def record(self, changes: Changes, then: Callable[[], None]) -> None:
         """Write changes down as they come, as many at once as have come meanwhile; ``then`` after each group."""

@@ -281,9 +281,10 @@ async def _keep_lease(course: Course, limits: Limits) -> None:
     while True:
         await course.clock.sleep(limits.lease_renewal)
         try:
-            course.lease = await course.desk.do(
+            lease = await course.desk.do(
                 lambda ledger: ledger.renew(course.lease, now=course.clock.now(), ttl=limits.lease_ttl)
             )
+            course.hold(lease)
         except LeaseLost:
             course.halt(Stop("LeaseLost", "another run took the directory over"))
             raise

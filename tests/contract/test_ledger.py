@@ -1335,6 +1335,7 @@ def test_an_exported_row_shows_where_its_contact_stands(book):
     (exported,) = book.ledger.export()
     assert (exported.state, exported.code, exported.request_id, exported.attempts) == ("sent", "ok", "R-9", 2)
     assert (exported.contact_id, exported.updated_at, exported.message) == (f"c-{send.id - 1}", NOON + 20, None)
+    assert (type(exported.attempts), type(exported.row), type(exported.updated_at)) == (int, int, float)
     assert (exported.email_address, exported.phone_number) == ("anna@example.com", "86-13900001234")
 
 

@@ -1,6 +1,7 @@
 """One PostgreSQL database: connected to, connected to again, and written in whole units."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -8,14 +9,21 @@ from typing import Any
 import psycopg
 
 from importer.ledger.port import LedgerAway, LedgerFailed
-from importer.ledger.postgres.troubles import GONE, failure, trouble
+from importer.ledger.postgres.troubles import LOCKED, failure, trouble
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
-BEGIN = "begin; select pg_current_xact_id()::text"  # by its number the fate of a unit can be learned later
+# A unit that wrote anything leaves its number, so that its fate can be learned when the answer to its commit was lost.
+# (A transaction's own number would not do: a server that died may give it away again.)
+COMMIT = """
+insert into units as u select '{name}', {number}, now_ms() where pg_current_xact_id_if_assigned() is not null
+on conflict (name) do update set number = excluded.number, at = excluded.at;
+commit"""
+# Waits for the unit, should the server still be at it.
+LAST = """
+insert into units as u values (%s, 0, now_ms()) on conflict (name) do update set at = excluded.at returning number"""
 LOOK = "begin isolation level repeatable read read only"
-FATE = "select pg_xact_status(%s::xid8)"
 RETRY = 0.5  # seconds between attempts to connect again
 
 
@@ -30,6 +38,8 @@ class Database:
         self, connect: Callable[[], Connection], place: str, *, patience: float, pause: Callable[[float], bool]
     ) -> None:
         self.place = place
+        self._name = uuid.uuid4().hex
+        self._number = 0
         self._connect = connect
         self._patience = patience
         self._pause = pause
@@ -92,15 +102,13 @@ class Database:
     def _transaction(self) -> Iterator[None]:
         self._ready()
         try:
-            started = self._connection.execute(BEGIN)
-            started.nextset()
-            (number,) = started.fetchone() or ("",)
+            self._connection.execute("begin")
             yield
         except BaseException as error:
             self._undo("rollback")
             self._tell(error)
             raise
-        self._commit(number)
+        self._commit()
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
@@ -115,32 +123,30 @@ class Database:
             self._tell(error)
             raise
 
-    def _commit(self, number: str) -> None:
-        """A commit whose answer was lost may have been made or not: then the server is asked which."""
+    def _commit(self) -> None:
+        """A commit whose answer was lost may have been made or not: then the database is asked which."""
+        self._number += 1
         try:
-            self._connection.execute("commit")
+            self._connection.execute(COMMIT.format(name=self._name, number=self._number))
         except psycopg.Error as error:
-            if self._lost:
-                if self._committed(number):
-                    return
-                raise self._away(failure(GONE, self.place)) from error
+            if self._lost and self._committed():
+                return
             self._undo("rollback")
             self._tell(error)
             raise
         self._away_since = None
 
-    def _committed(self, number: str) -> bool:
+    def _committed(self) -> bool:
         while True:
             self._ready()
             try:
-                (fate,) = self._connection.execute(FATE, (number,)).fetchone() or (None,)
-            except psycopg.Error:
-                if not self._lost:
+                (number,) = self._connection.execute(LAST, (self._name,)).fetchone() or (0,)
+            except psycopg.Error as error:
+                found = trouble(error, lost=self._lost)
+                if found is None or not (found.passes or found is LOCKED):
                     raise
-                continue
-            if fate != "in progress":
-                return bool(fate == "committed")
-            self._pause(RETRY)
+            else:
+                return bool(number == self._number)
 
     @property
     def _lost(self) -> bool:

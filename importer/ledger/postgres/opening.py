@@ -36,6 +36,7 @@ set jit = off;
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"""
 SCHEMA = "select 1 from pg_namespace where nspname = 'importer'"
 ABOUT = "select to_regclass('importer.about')::text"
+FORGET = "delete from importer.units where at < importer.now_ms() - 7 * 86400000"  # of programs that are gone
 ALONE = "select pg_advisory_xact_lock(hashtext('importer'))"  # while the schema is made or changed
 
 
@@ -89,6 +90,8 @@ def _prepare(connection: Connection, place: str, *, create: bool, migrations: Se
     if not _one(connection, SCHEMA) and not create:
         raise NoLedger(f"there is no ledger at {place}", hint="importer run FILE makes one; --ledger names another")
     if _version(connection, place) == newest:
+        if create:
+            connection.execute(FORGET)
         return
     connection.execute(ALONE)
     if not _one(connection, SCHEMA):

@@ -29,7 +29,7 @@ FILES = "select file from sheets where directory = %s order by id"
 ROW = """
 select d.profile, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id, c.state,
        c.updated_at, o.code, o.message, o.request_id,
-       (select coalesce(sum(tries), 0) from operations where contact = c.id) as attempts,
+       (select coalesce(sum(tries), 0)::bigint from operations where contact = c.id) as attempts,
        s.file, s.sheet, r.line, r.place, r.cells, r.findings, s.headers, s.staged_at"""
 FINDINGS = 18  # which of them
 LAST_OPERATION = """

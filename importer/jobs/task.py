@@ -74,7 +74,7 @@ def task_of(file: str | Path, settings: Settings) -> Task:
     if elsewhere:
         raise FixFile(
             f"{file}: its column for the directory names other profiles too: {', '.join(elsewhere)}",
-            hint=f"run it by itself: importer run {file}",
+            hint=f"it goes to them all when it is given as FILE, without --all or --plan: importer run {file}",
         )
     return found[0]
 

@@ -45,6 +45,7 @@ class Checked:
     strict: bool = False
     distinct: bool = False
     routes: pl.Series | None = None
+    elsewhere: int = 0  # errors in the rest of the file, if this is the part of one directory
 
     @property
     def unrouted(self) -> bool:

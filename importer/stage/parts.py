@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from importer.model.finding import Severity
 from importer.stage.check import Checked
 from importer.stage.dedupe import Deduped
 
@@ -29,11 +30,13 @@ def empty(checked: Checked) -> Checked:
 def _part(checked: Checked, rows: pl.Series, *, whole: bool) -> Checked:
     among = pl.col("row").is_in(rows.implode())
     findings = checked.findings.filter(among | pl.col("row").is_null() if whole else among)
+    errors = checked.findings.filter(severity=Severity.ERROR.value).height
     return replace(
         checked,
         contacts=checked.contacts.filter(among),
         findings=findings,
         rejected=checked.rejected.filter(checked.rejected.is_in(rows.implode())),
+        elsewhere=errors - findings.filter(severity=Severity.ERROR.value).height,
     )
 
 

@@ -81,8 +81,9 @@ def sync(wish: Wish, known: pl.DataFrame, listed: Sequence[Listed], terms: Terms
     updates, learned, spared = edits(found, terms)
     known_keys = set(ledger.filter(pl.col("state").is_in([*HELD, "waiting"]))["key"])
     missed, strangers, nameless = leavers(found, known_keys, terms)
-    errors = plan.deduped.findings.filter(pl.col("severity") == Severity.ERROR.value).height
-    suspect = distrust(wish.sheet.frame.height, wish.before, errors, terms.max_shrink)
+    # An error in a row of another directory counts: nobody can tell whose row it was meant to be.
+    errors = plan.deduped.findings.filter(pl.col("severity") == Severity.ERROR.value).height + wish.checked.elsewhere
+    suspect = distrust(wish.checked.height, wish.before, errors, terms.max_shrink)
     late = [one for one in missed if due(one, terms)]
     ours = sum(part.filter(pl.col("stranger") == 0).height for part in (found.missing, found.pairs))
     guard = (suspect or excess(len(late), ours, terms.max_deletes)) if terms.delete and missed else None
@@ -92,7 +93,7 @@ def sync(wish: Wish, known: pl.DataFrame, listed: Sequence[Listed], terms: Terms
         staging=replace(
             _linked(plan.staging, found),
             modified=wish.modified,
-            synced=wish.sheet.frame.height if suspect is None else None,
+            synced=wish.checked.height if suspect is None else None,
         ),
         observed=Observed(states, [one for one in strangers if one.values.key in missing], sorted(missing)),
         findings=plan.deduped.findings,

@@ -40,6 +40,7 @@ def test_every_profile_with_a_file_is_run_and_has_a_line_of_its_own_with_one_tot
     assert told["total"]["contacts"]["sent"] == 8
     assert told["total"]["calls"] == {}
     assert shell.json("run", "--profile", "north", "--emulator")["file"] == "north.csv"
+    assert shell.json("sync", "--all", "--emulator")["total"]["contacts"]["sent"] == 8
 
 
 def test_a_directory_column_is_checked_planned_run_reported_and_exported(shell):

@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import socket
+from pathlib import Path
 
 import anyio
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from importer.emulator import Emulator, Key, Limits
 from importer.jobs.run import run, run_all
 from importer.jobs.stores import existing
+from importer.jobs.sync import sync, sync_all
 from importer.model.errors import FixCommand
 from importer.settings import load
 
@@ -21,11 +23,11 @@ def letters(number):
     return "".join(chr(97 + number // 26**place % 26) for place in range(4))
 
 
-def write(path, count, *, routes=None):
+def write(path, count, *, routes=None, first=0):
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["Name", "EmailAddress", "Title", "MessageTypes", *(["Directory"] if routes else [])])
-        for number in range(count):
+        for number in range(first, first + count):
             name = letters(number)
             more = [routes[number % len(routes)]] if routes else []
             writer.writerow([name, f"{name}@example.com", "CEO", "FaultMessage", *more])
@@ -111,7 +113,7 @@ async def test_the_rows_of_one_file_go_to_the_directories_that_they_name(folder,
         again = (await run("people.csv", load({"profile": "north"}))).as_json()
         assert len(emulator.outbox("north")) == 4
     assert told["total"]["rows"] == again["total"]["rows"] == {"read": 12, "rejected": 4, "duplicate": 0, "accepted": 8}
-    assert set(again["total"]["calls"]) == {"ListMessageContacts"}
+    assert again["total"]["calls"] == {}
     assert told["exit_code"] == 1
     with existing(load()) as ledger:
         rows = [(row.directory, row.row, row.state) for row in ledger.export()]
@@ -135,6 +137,58 @@ async def test_a_row_that_changes_its_directory_is_withdrawn_from_the_first_whil
     assert by_name["north"]["rows"]["read"] == 0
     assert by_name["south"]["contacts"]["sent"] == 2
     assert [one["directory"] for one in again["directories"]] == ["south"]
+
+
+SYNC = {"delete": True, "missing_for": "0d", "max_deletes": 50}
+
+
+def placed(routes):
+    """Write a row for each of ``routes`` that names a directory; the n-th is always the same person."""
+    with Path("people.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["Name", "EmailAddress", "Title", "MessageTypes", "Directory"])
+        for number, place in enumerate(routes):
+            if place is not None:
+                writer.writerow([letters(number), f"m{number}@example.com", "CEO", "FaultMessage", place])
+
+
+async def synced(routes):
+    placed(routes)
+    told = (await sync("people.csv", load({"profile": "north", **SYNC}))).as_json()
+    return {one["directory"]: one for one in told["directories"]}
+
+
+async def test_the_guards_of_a_sync_count_the_rows_of_each_directory_and_the_errors_of_the_whole_file(folder, settled):
+    async with emulated(*keys("north", "south")) as emulator:
+        settled(dict.fromkeys(["north", "south"], emulator.url), more={"north": [], "south": []})
+
+        def held():
+            return [len(emulator.contacts(name)) for name in ("north", "south")]
+
+        await synced(["north"] * 10 + ["south"] * 5)
+        assert held() == [10, 5]
+        shrunk = await synced(["north"] * 2 + [None] * 8 + ["south"] * 20)
+        assert (shrunk["north"]["exit_code"], shrunk["south"]["exit_code"]) == (6, 0)
+        assert held() == [10, 20]
+        misspelt = await synced(["north"] * 9 + ["nroth"] + ["south"] * 19)
+        assert (misspelt["north"]["exit_code"], misspelt["south"]["exit_code"]) == (6, 6)
+        assert held() == [10, 20]
+        await synced(["north"] * 9 + [None] + ["south"] * 19)
+        assert held() == [9, 19]
+
+
+async def test_every_profile_with_a_file_is_synced_and_one_that_stops_does_not_stop_the_others(folder, settled):
+    for name in ("north", "south", "west"):
+        write(folder / f"{name}.csv", 3)
+    async with emulated(*keys("north", "south")) as emulator:
+        settled(dict.fromkeys(["north", "south", "west"], emulator.url))
+        await sync_all(load(SYNC))
+        write(folder / "north.csv", 2, first=1)
+        told = (await sync_all(load({**SYNC, "max_shrink": 40.0}))).as_json()
+        names = [{contact.name for contact in emulator.contacts(name)} for name in ("north", "south")]
+    assert names == [{letters(1), letters(2)}, {letters(0), letters(1), letters(2)}]
+    assert [one["exit_code"] for one in told["directories"]] == [0, 0, 4]
+    assert {one["command"] for one in (told, *told["directories"])} == {"sync"}
 
 
 async def test_a_directory_that_another_run_holds_is_left_and_said(folder, settled):

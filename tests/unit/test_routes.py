@@ -114,6 +114,14 @@ def test_people_may_share_an_address_with_those_of_another_directory():
     assert "email-shared" in set(together.findings["rule"])
 
 
+def test_a_part_knows_how_many_errors_the_rest_of_the_file_has():
+    _, result = checked(*ROWS)
+    split = parts(result, "default")
+    assert {name: part.elsewhere for name, part in split.items()} == {"north": 1, "South": 2, "default": 1}
+    assert empty(result).elsewhere == 2
+    assert result.elsewhere == 0
+
+
 def test_an_empty_part_asks_for_nothing():
     found, result = checked(*ROWS)
     staging = plan(found, empty(result), nothing_known(), (), options="{}", on_clash="reject").staging

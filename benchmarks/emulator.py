@@ -172,7 +172,7 @@ def loaded(kind: str, calls: int, connections: int = 8) -> Figures:
 def measure(size: Size) -> Table:
     calls = size.counted(20_000, 2_000)
     kinds = {KINDS[kind]: partial(loaded, kind, calls) for kind in KINDS}
-    samples = turns(size.turns(5, 3), kinds)
+    samples = turns(size.turns(5, 2), kinds)
     goals = [
         Goal(
             f"{KINDS[kind]} / bare server, CPU time",

@@ -99,7 +99,7 @@ def run(
     """Put the file's contacts into the directory and mail each its verification; again continues."""
     import anyio
 
-    from importer.cli.watch import watched
+    from importer.cli.watch import swift, watched
     from importer.jobs.run import run as job
     from importer.jobs.run import run_all
     from importer.jobs.traces import traces
@@ -109,7 +109,7 @@ def run(
     target = _aimed(report, file, again=True)
     work = partial(run_all, settings) if all else partial(job, file, settings)
     with traces(settings, out.trouble) as left:
-        result = anyio.run(watched, work, out, left.watch)
+        result = anyio.run(watched, work, out, left.watch, backend_options=swift())
         left.ended(result)
     if target:
         out.wrote(target.path, target.write_standing(result, file, settings))

@@ -31,7 +31,7 @@ def verify(
     """See who is verified, and mail those that stay silent once more, from what the day has left."""
     import anyio
 
-    from importer.cli.watch import watched
+    from importer.cli.watch import swift, watched
     from importer.jobs.traces import traces
     from importer.jobs.verify import aimed, written
     from importer.jobs.verify import verify as job
@@ -39,7 +39,7 @@ def verify(
 
     target = aimed(report) if report else None
     with traces(settings, out.trouble) as left:
-        result = anyio.run(watched, partial(job, settings), out, left.watch)
+        result = anyio.run(watched, partial(job, settings), out, left.watch, backend_options=swift())
         left.ended(result)
     if target:
         written(target, result)

@@ -28,6 +28,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _prom(name: object) -> object:
+    if isinstance(name, str) and not name.endswith(".prom"):
+        raise ValueError("name a file that ends in .prom: the node exporter reads no other")
+    return name
+
+
 def _seconds(value: object) -> object:
     """``3d``, ``45m``, ``1h30m``, ``90s`` or a number, in seconds."""
     if not isinstance(value, str) or not (text := value.strip()):
@@ -110,6 +116,7 @@ class Settings(BaseSettings):
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
     events: str | None = Field(None, description="file that each event is appended to, as JSON lines")
+    metrics: Annotated[str | None, BeforeValidator(_prom)] = Field(None, description="file of metrics for Prometheus")
 
     @field_validator("now")
     @classmethod

@@ -108,7 +108,7 @@ def run(
     file = chosen(file, settings, every=all, report=report)
     target = _aimed(report, file, again=True)
     work = partial(run_all, settings) if all else partial(job, file, settings)
-    with traces(settings, out.trouble) as left:
+    with traces("run", settings, out.trouble) as left:
         result = anyio.run(watched, work, out, left.watch, backend_options=swift())
         left.ended(result)
     if target:

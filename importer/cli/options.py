@@ -98,6 +98,7 @@ COURSE: Options = {
 
 TRACES: Options = {
     "events": option(str | None, "Append what happens to this file as it happens, one JSON object a line."),
+    "metrics": option(str | None, "Write metrics of the end to this .prom file, for Prometheus' node exporter."),
 }
 
 OURS = ("json", "quiet", "log_format", "config", "map")

@@ -58,7 +58,7 @@ def sync(
     """Make the directory match the file: add, update and, if asked, delete; again does what is left."""
     import anyio
 
-    from importer.cli.watch import watched
+    from importer.cli.watch import swift, watched
     from importer.jobs.drafting import draft
     from importer.jobs.sync import sync as job
     from importer.jobs.sync import sync_all
@@ -72,7 +72,7 @@ def sync(
             raise FixCommand("--plan and --out are of one file, and --all has many", hint="name FILE and --profile")
         _show(anyio.run(partial(draft, file, settings, out=to)), out)
     work = partial(sync_all, settings) if all else partial(job, file, settings)
-    result = anyio.run(watched, work, out)
+    result = anyio.run(watched, work, out, backend_options=swift())
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 
@@ -87,12 +87,12 @@ def apply(
     """Carry a saved plan out, exactly; refused when file, directory or ledger have moved on."""
     import anyio
 
-    from importer.cli.watch import watched
+    from importer.cli.watch import swift, watched
     from importer.jobs.drafting import apply as job
     from importer.report.console import summary
     from importer.report.drafts import spared
 
-    result = anyio.run(watched, partial(job, plan, settings), out)
+    result = anyio.run(watched, partial(job, plan, settings), out, backend_options=swift())
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 
@@ -110,7 +110,7 @@ def undo(
     """Take back what a run added, except what was changed since: shown, and done with --yes."""
     import anyio
 
-    from importer.cli.watch import watched
+    from importer.cli.watch import swift, watched
     from importer.jobs.drafting import recalled
     from importer.jobs.drafting import undo as job
     from importer.report.console import summary
@@ -118,7 +118,7 @@ def undo(
 
     if plan or to or not yes:
         _show(anyio.run(partial(recalled, run, settings, out=to)), out)
-    result = anyio.run(watched, partial(job, run, settings), out)
+    result = anyio.run(watched, partial(job, run, settings), out, backend_options=swift())
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 

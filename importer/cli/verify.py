@@ -38,7 +38,7 @@ def verify(
     from importer.report.console import verification
 
     target = aimed(report) if report else None
-    with traces(settings, out.trouble) as left:
+    with traces("verify", settings, out.trouble) as left:
         result = anyio.run(watched, partial(job, settings), out, left.watch, backend_options=swift())
         left.ended(result)
     if target:

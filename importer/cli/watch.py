@@ -3,7 +3,8 @@
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import typer
@@ -45,6 +46,11 @@ async def watched(job: Job[Result_co], out: Out, also: Callable[[Course], None] 
         group.cancel_scope.cancel()
         return summary
     raise typer.Exit(130)
+
+
+def swift() -> dict[str, Any]:
+    """What `anyio.run` takes to run on uvloop, where the extra ``speed`` brought it."""
+    return {"use_uvloop": find_spec("uvloop") is not None}
 
 
 def _stop(course: Course, number: int) -> None:

@@ -1,9 +1,10 @@
 """What a run leaves behind besides its result: events as they happen, and what is made of its end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from importer.jobs.telling import Told
 from importer.model.clock import Clock
@@ -21,8 +22,15 @@ Say = Callable[..., None]  # an event and its facts, for whoever watches
 class Traces:
     """The traces of one command, in one directory or in many; `watch` listens to each of its courses."""
 
+    command: str
+    settings: Settings
+    say: Say
     listener: Listener | None
     clock: Clock
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock.ticks()
 
     def watch(self, course: Course) -> None:
         """Listen to a course from before its first call on."""
@@ -30,19 +38,36 @@ class Traces:
 
     def ended(self, result: Told) -> None:
         """What came of it: a directory in which no run could begin has told nothing yet."""
-        for one in result.as_json().get("directories", ()):
+        told = result.as_json()
+        for one in told.get("directories", ()):
             if one.get("run") is None:
                 code = (one.get("stopped") or {}).get("code", UNFORESEEN)
-                self.failed(code, one["exit_code"], directory=one["directory"])
+                self._tell(code, one["exit_code"], one["directory"])
+        self._leave(told)
 
-    def failed(self, code: str, exit_code: int, *, directory: str | None = None) -> None:
-        """A command, or its part in a directory, ends without a run."""
+    def failed(self, code: str, exit_code: int) -> None:
+        """The command ends without a result."""
+        self._tell(code, exit_code, None)
+        self._leave({"exit_code": exit_code})
+
+    def _tell(self, code: str, exit_code: int, directory: str | None) -> None:
         facts = {"code": code, "exit_code": exit_code, "directory": directory}
         Events(self.listener, clock=self.clock).tell("failed", **facts)
 
+    def _leave(self, told: Mapping[str, Any]) -> None:
+        if self.settings.metrics is None:
+            return
+        from importer.jobs import metrics
+
+        took = self.clock.ticks() - self.begun
+        try:
+            metrics.leave(self.settings, self.command, told, now=self.clock.now(), seconds=took)
+        except OSError as error:
+            self.say("metrics could not be written", file=self.settings.metrics, why=error.strerror or "failed")
+
 
 @contextmanager
-def traces(settings: Settings, say: Say) -> Iterator[Traces]:
+def traces(command: str, settings: Settings, say: Say) -> Iterator[Traces]:
     """The traces that the settings ask for, around a command. Raises `FixCommand` before anything else is done.
 
     ``say`` is told what went wrong with them: that never stops the command, nor changes how it ends.
@@ -55,7 +80,7 @@ def traces(settings: Settings, say: Say) -> Iterator[Traces]:
                 say("events are lost from here on", file=settings.events, why=why)
 
             listener = stack.enter_context(recording(Path(settings.events), lost))
-        left = Traces(listener, Clock.starting(settings.now))
+        left = Traces(command, settings, say, listener, Clock.starting(settings.now))
         try:
             yield left
         except BaseException as error:

@@ -106,7 +106,7 @@ async def test_a_run_tells_what_it_does_in_order_and_every_call_has_its_contact(
             "daily_sends": 1,
         }
     )
-    with traces(settings, silent) as left:
+    with traces("run", settings, silent) as left:
         summary = await run(tmp_path / "people.csv", settings, watch=left.watch)
     told = read(tmp_path / "events.jsonl")
     names = [one["event"] for one in told]
@@ -123,7 +123,7 @@ async def test_a_run_tells_what_it_does_in_order_and_every_call_has_its_contact(
 
 def test_a_command_that_ends_by_an_error_says_which(tmp_path):
     settings = load({"events": str(tmp_path / "events.jsonl")})
-    with pytest.raises(ComeBack), traces(settings, silent):
+    with pytest.raises(ComeBack), traces("run", settings, silent):
         raise ComeBack("another run", code="LeaseHeld")
     (told,) = read(tmp_path / "events.jsonl")
     assert (told["event"], told["run"], told["code"], told["exit_code"]) == ("failed", None, "LeaseHeld", 75)

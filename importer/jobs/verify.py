@@ -13,6 +13,7 @@ from importer.jobs.files import whole
 from importer.jobs.many import Watch
 from importer.jobs.run import cause, close
 from importer.jobs.telling import tell_begun
+from importer.ledger.address import redacted
 from importer.ledger.port import Chase, Lease, LeaseLost, Ledger, NoLedger, Run
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
@@ -63,7 +64,7 @@ async def verify(settings: Settings | None = None, *, watch: Watch | None = None
         number = await desk.do(lambda ledger: ledger.find(settings.profile, place))
         if number is None:
             raise NoLedger(
-                f"{settings.ledger} knows no directory of profile {settings.profile} at {place}",
+                f"{redacted(settings.ledger)} knows no directory of profile {settings.profile} at {place}",
                 hint="importer run FILE puts contacts there first; importer status shows what the ledger holds",
             )
         async with (

@@ -154,3 +154,13 @@ def test_mistakes_get_one_line_and_nothing_is_sent(shell, words, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert done.stdout == ""
+
+
+def test_a_ledger_that_does_not_know_the_directory_says_so(shell):
+    shell.contacts(1)
+    shell.json("run", "contacts.csv", "--emulator")
+    (shell.folder / "importer.toml").write_text("[profiles.other]\nmax_contacts = 5\n", encoding="utf-8")
+    done = shell("verify", "--emulator", "--profile", "other")
+    assert done.returncode == 2
+    assert "importer.db knows no directory of profile other at loopback" in done.stderr
+    assert "importer run FILE" in done.stderr

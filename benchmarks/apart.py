@@ -46,6 +46,11 @@ def _carried_out(pipe: Connection, work: Callable[..., dict[str, float]], argume
     pipe.send({**work(*arguments), "peak MB": peak()})
 
 
+def processor() -> float:
+    """Seconds of the processor so far, of this process and of the children that it waited for."""
+    return sum(os.times()[:4])
+
+
 class Took(NamedTuple):
     """Seconds by the clock and of the processor, and the most memory in MB."""
 

@@ -11,6 +11,7 @@ from importer.cli.doctor import (
 from importer.cli.explain import (
     explain,
 )
+from importer.cli.ledger import app as ledger
 from importer.cli.sync import apply, sync, undo
 from importer.cli.verify import verify
 from importer.version import __version__
@@ -56,6 +57,8 @@ for command in (
     doctor,
 ):
     app.command()(command)
+
+app.add_typer(ledger)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ OUTPUT: Options = {
 }
 
 LEDGER: Options = {
-    "ledger": option(str | None, "Ledger file; importer.db in this folder by default."),
+    "ledger": option(str | None, "Ledger: a file, or postgresql://…; importer.db in this folder by default."),
     "profile": option(str | None, "Profile in the settings file."),
     "config": option(Path | None, "Settings file; importer.toml in this folder by default."),
 }

@@ -15,16 +15,22 @@ from importer.settings import Settings
 def opened(
     settings: Settings, *, create: bool, patience: float = 0.0, pause: Callable[[float], bool] | None = None
 ) -> Ledger:
-    """The ledger, made if there is none and it may be. Raises `FixLedger`, `NoLedger`, `FixCommand`.
+    """The ledger of the settings, as `at` opens it."""
+    return at(settings.ledger, create=create, patience=patience, pause=pause)
+
+
+def at(place: str, *, create: bool, patience: float = 0.0, pause: Callable[[float], bool] | None = None) -> Ledger:
+    """The ledger at a path or address, made if there is none and it may be.
 
     ``patience``: seconds that a lost connection may last; ``pause`` waits meanwhile, and says whether to give up.
+    Raises `FixLedger`, `NoLedger`, `FixCommand`.
     """
-    kind = scheme(settings.ledger)
+    kind = scheme(place)
     if kind is None:
-        return open_sqlite(settings.ledger, create=create)
+        return open_sqlite(place, create=create)
     if kind not in SCHEMES:
         raise FixCommand(
-            f"{redacted(settings.ledger)}: no ledger is kept there",
+            f"{redacted(place)}: no ledger is kept there",
             hint="give a path or postgresql://user@host/database with --ledger",
         )
     try:
@@ -33,7 +39,7 @@ def opened(
         raise FixCommand(
             "a ledger in PostgreSQL needs the package psycopg", hint="pip install 'importer[postgres]'"
         ) from None
-    return open_postgres(settings.ledger, create=create, patience=patience, pause=pause)
+    return open_postgres(place, create=create, patience=patience, pause=pause)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ work: it happens whole or not at all. Times are seconds since the epoch, UTC.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -66,6 +66,21 @@ def changes(text: str | None) -> Wanted:
     return {name: (old, new) for name, (old, new) in found.items() if name != "key"}
 
 
+# What a ledger holds, whatever its store: each table with its key, in an order in which references find what they name.
+TABLES = {
+    "directories": ("id",),
+    "runs": ("id",),
+    "sheets": ("id",),
+    "contacts": ("id",),
+    "rows": ("sheet", "line"),
+    "operations": ("id",),
+    "attempts": ("id",),
+    "deferrals": ("directory", "kind"),
+    "tallies": ("directory", "what", "word"),
+}
+Cells = tuple[str | int | None, ...]
+
+
 class LeaseHeld(ComeBack):
     """Another run holds the directory; the message says who, since when and until when."""
 
@@ -101,6 +116,15 @@ class Lease:
     owner: str
     token: int
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's content: names of columns, and rows in the order of its key."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterable[Cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,3 +519,11 @@ class Ledger(Protocol):
     def called(self, name: str) -> list[Story]:
         """What is known of whoever is called so, whatever the letter case: rows of every file and directory, rejected
         ones too, and contacts that no row asks for any more."""
+
+    # -- moving
+
+    def contents(self) -> Iterator[Table]:
+        """Every table of `TABLES`, all of one moment; the rows of one are to be read before the next is asked for."""
+
+    def fill(self, tables: Iterable[Table]) -> None:
+        """Take over the contents of another ledger. Raises `FixLedger` when this one holds something."""

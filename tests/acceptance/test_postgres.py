@@ -120,3 +120,25 @@ def test_without_the_driver_one_line_says_what_to_install(shell):
     done = shell("status", "--ledger", "postgresql:///x")
     assert done.returncode == 2
     assert "importer[postgres]" in done.stderr
+
+
+def test_a_run_goes_on_in_a_copy_of_its_ledger_and_makes_no_call_twice(shell, serve, database):
+    server = serve(*FAST)
+    shell.contacts(40)
+    words = ("run", "contacts.csv", "--endpoint", server.banner["url"])
+    first = shell.json(*words, "--max-contacts", 1000, "--daily-sends", 10, code=3)
+    assert (first["contacts"]["sent"], first["contacts"]["added"]) == (10, 30)
+    copied = shell.json("ledger", "copy", "importer.db", database)
+    assert {one["table"]: one["rows"] for one in copied["tables"]}["contacts"] == 40
+    second = shell.json(*words, "--ledger", database, "--max-contacts", 1000, "--daily-sends", 25, code=3)
+    assert second["calls"]["SendEmailVerificationForMessageContact"] == {"ok": 15}
+    assert "AddMessageContact" not in second["calls"]
+    told = shell("ledger", "copy", database, "back.db")
+    assert told.returncode == 0
+    assert "the same in every row" in told.stdout
+    last = shell.json(*words, "--ledger", "back.db", *FAST)
+    assert last["calls"]["SendEmailVerificationForMessageContact"] == {"ok": 15}
+    state = server.get("state")
+    assert len(state["contacts"]) == len(state["outbox"]) == 40
+    held = shell("ledger", "copy", "importer.db", "back.db")
+    assert (held.returncode, held.stderr.count("\n")) == (2, 2)

@@ -1,6 +1,6 @@
 """The ledger in a PostgreSQL database, which many processes on many machines may share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from threading import Event
@@ -24,11 +24,13 @@ from importer.ledger.port import (
     Staging,
     Step,
     Story,
+    Table,
     Totals,
 )
 from importer.ledger.postgres import (
     following,
     leases,
+    moving,
     recording,
     reporting,
     stories,
@@ -250,3 +252,13 @@ class PostgresLedger:
     def called(self, name: str) -> list[Story]:
         with self._db.view() as c:
             return stories.called(c, name)
+
+    # -- moving
+
+    def contents(self) -> Iterator[Table]:
+        with self._db.aside() as c:
+            yield from moving.contents(c)
+
+    def fill(self, tables: Iterable[Table]) -> None:
+        with self._db.unit() as c:
+            moving.fill(c, tables, self._db.place)

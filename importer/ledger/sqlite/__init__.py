@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,13 @@ from importer.ledger.port import (
     Staging,
     Step,
     Story,
+    Table,
     Totals,
 )
 from importer.ledger.sqlite import (
     following,
     leases,
+    moving,
     recording,
     reporting,
     stories,
@@ -239,3 +241,13 @@ class SqliteLedger:
     def called(self, name: str) -> list[Story]:
         with self._db.view() as c:
             return stories.called(c, name)
+
+    # -- moving
+
+    def contents(self) -> Iterator[Table]:
+        with self._db.aside() as c:
+            yield from moving.contents(c)
+
+    def fill(self, tables: Iterable[Table]) -> None:
+        with self._db.unit() as c:
+            moving.fill(c, tables, self._db.path)

@@ -32,7 +32,7 @@ def drafted(draft: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text("nothing was done: --yes does it")
 
 
-def spared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def spared(told: Mapping[str, Any]) -> Iterator[Text]:
     """Whom a sync leaves alone and why, and what is held back as a whole."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for one in (told.get("changes") or {}).get("protected", ()):

@@ -6,10 +6,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from importer.report.drafts import spared
 from importer.report.joint import Joint
 from importer.report.summary import Summary
 
-STYLES = {0: "green", 1: "yellow", 3: "yellow", 5: "yellow"}
+STYLES = {0: "green", 1: "yellow", 3: "yellow", 5: "yellow", 6: "yellow"}
 
 
 def joint(result: Joint) -> Iterator[RenderableType]:
@@ -40,13 +41,22 @@ def _figures(one: Summary | Joint, places: list[str], states: list[str]) -> list
 def _outcome(one: Summary) -> str:
     if one.stopped is not None:
         return f"stopped: {one.stopped['code']}"
-    words = {0: "done", 1: "done, but for some rows", 3: "to be continued", 5: "in doubt", 75: "taken over"}
+    words = {
+        0: "done",
+        1: "done, but for some rows",
+        3: "to be continued",
+        5: "in doubt",
+        6: "deletes held back",
+        75: "taken over",
+    }
     deferred = one.deferred
     after = f" after {deferred.until}" if one.exit_code == 3 and deferred and deferred.until else ""
     return words.get(one.exit_code, "interrupted") + after
 
 
 def _told(one: Summary) -> Iterator[Text]:
+    for part in spared(one.as_json()):
+        yield Text.assemble(f"{one.directory}: ", part)
     for note in one.notes:
         yield Text(f"{one.directory}: {note}", "yellow")
     if one.stopped is not None:
@@ -63,5 +73,9 @@ def _next(result: Joint) -> str:
         return "done: all that the files ask for"
     if result.exit_code == 1:
         return "done, but for the rows rejected or failed: importer export shows each with its reason"
+    if result.exit_code == 5:
+        return "in doubt: some outcomes could not be learned; the same command looks again"
+    if result.exit_code == 6:
+        return "deletes were held back by a guard; everything else that could be done was done"
     after = f" after {result.next_action_at}" if result.next_action_at else ""
     return f"to be continued: run the same command again{after}"

@@ -188,3 +188,21 @@ class TestJoint:
         assert "stopped: NoPermission" in lines[2]
         assert "beta: the key may not list" in lines
         assert lines[-1] == "1 of 2 directories stopped; the same command continues"
+
+    def test_people_see_whose_deletes_a_guard_held_back_and_why(self):
+        from io import StringIO
+
+        from rich.console import Console
+
+        guard = {"deletes": 2, "reason": "too many", "hint": "say so"}
+        protected = [{"operation": "delete", "reason": "held back", "name": "tom"}]
+        told = Joint("sync", (summary("a"), summary("b", changes={"held": guard, "protected": protected})))
+        paper = Console(file=StringIO(), width=120)
+        for part in joint(told):
+            paper.print(part)
+        lines = paper.file.getvalue().splitlines()
+        assert told.exit_code == 6
+        assert "deletes held back" in lines[2]
+        assert "b: no delete of tom: held back" in lines
+        assert "b: deletes held back (2): too many" in lines
+        assert lines[-1].startswith("deletes were held back")

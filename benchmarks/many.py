@@ -51,7 +51,7 @@ def served(directories: Sequence[str]) -> Iterator[str]:
             process.kill()
 
 
-def configured(folder: Path, endpoints: dict[str, str], contacts: int) -> Path:
+def configured(folder: Path, endpoints: dict[str, str], contacts: int, patience: float) -> Path:
     """The settings of the directories, each with a file and a key of its own."""
     lines = [LIMITS]
     for name, endpoint in endpoints.items():
@@ -61,14 +61,14 @@ def configured(folder: Path, endpoints: dict[str, str], contacts: int) -> Path:
         file = written(folder / f"{name}.csv", contacts)
         lines += [f"[profiles.{name}]", f'file = "{file}"', f'endpoint = "{endpoint}"']
         lines += [f'credentials = {{environment = "{prefix}"}}']
-        lines += ["call_timeout = 5"] if name.startswith("hanging") else []
+        lines += [f"call_timeout = {patience}"] if name.startswith("hanging") else []
     config = folder / "importer.toml"
     config.write_text("\n".join(lines))
     return config
 
 
-def finished(good: Sequence[str], others: Sequence[str], contacts: int) -> Figures:
-    """All of them in one run; when the good ones were done is read in the ledger."""
+def finished(good: Sequence[str], others: Sequence[str], contacts: int, patience: float) -> Figures:
+    """All of them in one run; when the good ones were done is read in the ledger. ``patience``: with one that hangs."""
     with (
         tempfile.TemporaryDirectory() as folder,
         socket.create_server(("127.0.0.1", 0)) as silent,  # takes connections and never answers
@@ -76,7 +76,9 @@ def finished(good: Sequence[str], others: Sequence[str], contacts: int) -> Figur
     ):
         hanging = f"127.0.0.1:{silent.getsockname()[1]}"
         endpoints = {name: hanging if name.startswith("hanging") else url for name in (*good, *others)}
-        settings = load({"ledger": f"{folder}/importer.db"}, config=configured(Path(folder), endpoints, contacts))
+        settings = load(
+            {"ledger": f"{folder}/importer.db"}, config=configured(Path(folder), endpoints, contacts, patience)
+        )
         began, cpu = time.time(), time.process_time()
         told = asyncio.run(run_all(settings)).as_json()
         cpu = time.process_time() - cpu
@@ -91,12 +93,14 @@ def finished(good: Sequence[str], others: Sequence[str], contacts: int) -> Figur
 
 
 def measure(size: Size) -> Table:
-    directories, contacts = size.of(50, 12), size.counted(200, 20)
+    directories, contacts, patience = size.of(50, 12), size.counted(200, 20), size.of(5.0, 0.5)
     good = names("good", directories - REFUSING - HANGING)
     others = names("refusing", REFUSING) + names("hanging", HANGING)
     alone = f"{len(good)} directories of {contacts:,} contacts alone"
     beside = f"{len(good)} beside {REFUSING} that refuse the key and {HANGING} that hang"
-    contenders = {alone: partial(finished, good, [], contacts), beside: partial(finished, good, others, contacts)}
+    contenders = {
+        who: partial(finished, good, more, contacts, patience) for who, more in ((alone, []), (beside, others))
+    }
     samples: Samples = turns(size.turns(3, 1), contenders)
     goals = [Goal("beside / alone", ratios(samples, "seconds", beside, alone), at_most=1.3)]
     return Table("many directories in one process", samples, goals, NOTES)

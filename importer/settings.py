@@ -185,17 +185,26 @@ def others(settings: Settings, names: Iterable[str]) -> dict[str, Settings]:
 
 def everyone(settings: Settings) -> dict[str, Settings]:
     """The settings of every profile; of what stands above them too, if it is one. Raises as `filed` does."""
-    sources = settings._sources  # noqa: SLF001  they are ours
+    sources = _of_all(settings)
     return _loaded(sources, _everyone(sources.file))
 
 
 def filed(settings: Settings) -> dict[str, Settings]:
     """The settings of every profile that has a file. Raises `FixCommand`, with every mistake of all of them."""
-    file = settings._sources.file  # noqa: SLF001  they are ours
+    sources = _of_all(settings)
+    file = sources.file
     if names := _with_files(file):
-        return _loaded(settings._sources, names)  # noqa: SLF001  they are ours
+        return _loaded(sources, names)
     what = "no profile names a file" if file.profiles else "there are no profiles"
     raise FixCommand(f"{what} in {file.path}", hint='write [profiles.acme] and below it file = "acme.xlsx"')
+
+
+def _of_all(settings: Settings) -> Sources:
+    """Raises `FixCommand` when one profile was asked for beside all of them."""
+    sources = settings._sources  # noqa: SLF001  they are ours
+    if named := sources.given.get("profile"):
+        raise FixCommand(f"--all takes every profile, and --profile {named} one", hint="leave one of them out")
+    return sources
 
 
 def _everyone(file: profiles.File) -> list[str]:

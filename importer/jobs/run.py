@@ -289,7 +289,7 @@ async def _barred(
 ) -> Summary:
     """What is told of a directory in which nothing could be done, or not to its end: its rows, and why."""
     totals = Totals(0, 0, 0, 0)
-    with suppress(ImporterError):
+    with suppress(Exception):  # the error to tell is the first one
         found = await anyio.to_thread.run_sync(task)
         totals = await standing(desk, found)
     rows, contacts, operations = balance(totals)

@@ -4,7 +4,7 @@ import pytest
 
 from importer.model.errors import FixCommand
 from importer.profiles import Reference
-from importer.settings import filed, load
+from importer.settings import everyone, filed, load
 
 
 @pytest.fixture
@@ -189,6 +189,14 @@ class TestProfiles:
         with pytest.raises(FixCommand, match=says) as caught:
             filed(load())
         assert "[profiles.acme]" in caught.value.hint
+
+    @pytest.mark.parametrize("wanted", [filed, everyone])
+    def test_one_profile_and_all_of_them_exclude_each_other(self, folder, monkeypatch, wanted):
+        write(folder, '[profiles.a]\nfile = "a.csv"\n[profiles.b]\n')
+        with pytest.raises(FixCommand, match="--all takes every profile, and --profile a one"):
+            wanted(load({"profile": "a"}))
+        monkeypatch.setenv("IMPORTER_PROFILE", "a")
+        assert "a" in wanted(load())
 
     @pytest.mark.parametrize("text", ["profiles = 7", "profiles.acme = 7", '[profiles." "]\nmax_contacts = 1'])
     def test_profiles_that_are_no_tables_are_told(self, folder, text):

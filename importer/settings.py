@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer import profiles
@@ -51,6 +51,22 @@ class Sources:
 
     given: Mapping[str, Any] = field(default_factory=dict)
     file: profiles.File = field(default_factory=lambda: profiles.File(profiles.CONFIG))
+
+
+class Notify(BaseModel):
+    """Whom to tell when a directory stands otherwise than after its last run, by addresses that stand elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    environment: tuple[str, ...] = ()  # variables that hold an address as apprise writes them
+    files: tuple[str, ...] = ()  # files that hold one each
+    on: tuple[Literal["done", "deferred", "stopped", "doubt", "held"], ...] = (
+        "done",
+        "deferred",
+        "stopped",
+        "doubt",
+        "held",
+    )
 
 
 class Settings(BaseSettings):
@@ -117,6 +133,7 @@ class Settings(BaseSettings):
 
     events: str | None = Field(None, description="file that each event is appended to, as JSON lines")
     metrics: Annotated[str | None, BeforeValidator(_prom)] = Field(None, description="file of metrics for Prometheus")
+    notify: Notify = Field(default_factory=Notify, description="whom to tell when a directory stands otherwise")
 
     @field_validator("now")
     @classmethod
@@ -275,7 +292,8 @@ def _explained(error: ValidationError, sources: Sources, profile: str) -> list[F
         if fault["type"] == "extra_forbidden" and len(path) == 1:
             faults.append(Fault(f"{where}unknown setting: {key}", _nearest(key)))
         elif fault["type"] == "extra_forbidden":
-            hint = nearest(path[-1], Reference.model_fields, f"{key} has")
+            parts = Notify.model_fields if key == "notify" else Reference.model_fields
+            hint = nearest(path[-1], parts, f"{key} has")
             faults.append(Fault(f"{where}unknown setting: {'.'.join(path)}", hint))
         else:
             name = ".".join(path).replace("_", "-")

@@ -28,9 +28,14 @@ class Traces:
     listener: Listener | None
     clock: Clock
     begun: float = field(init=False)
+    before: Mapping[str, int | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.begun = self.clock.ticks()
+        self.begun, self.before = self.clock.ticks(), {}
+        if _notifies(self.settings):
+            from importer.jobs.notify import before
+
+            self.before = before(self.settings)
 
     def watch(self, course: Course) -> None:
         """Listen to a course from before its first call on."""
@@ -55,8 +60,14 @@ class Traces:
         Events(self.listener, clock=self.clock).tell("failed", **facts)
 
     def _leave(self, told: Mapping[str, Any]) -> None:
-        if self.settings.metrics is None:
-            return
+        if self.settings.metrics is not None:
+            self._measure(told)
+        if _notifies(self.settings):
+            from importer.jobs.notify import tell
+
+            tell(self.settings, told, self.before, lambda why: self.say("a notification was not sent", why=why))
+
+    def _measure(self, told: Mapping[str, Any]) -> None:
         from importer.jobs import metrics
 
         took = self.clock.ticks() - self.begun
@@ -64,6 +75,10 @@ class Traces:
             metrics.leave(self.settings, self.command, told, now=self.clock.now(), seconds=took)
         except OSError as error:
             self.say("metrics could not be written", file=self.settings.metrics, why=error.strerror or "failed")
+
+
+def _notifies(settings: Settings) -> bool:
+    return bool(settings.notify.environment or settings.notify.files)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from importer.cli.options import (
     OUTPUT,
     READING,
     RESERVE,
+    TRACES,
     All,
     FileOrProfile,
     Options,
@@ -45,7 +46,7 @@ PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done,
 PlanTo = Annotated[Path | None, typer.Option("--out", help="Save the plan in this file for importer apply, and stop.")]
 
 
-@takes(SYNCING, READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, OUTPUT)
+@takes(SYNCING, READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
 def sync(
     *,
     file: FileOrProfile = None,
@@ -62,6 +63,7 @@ def sync(
     from importer.jobs.drafting import draft
     from importer.jobs.sync import sync as job
     from importer.jobs.sync import sync_all
+    from importer.jobs.traces import traces
     from importer.model.errors import FixCommand
     from importer.report.console import summary
     from importer.report.drafts import spared
@@ -72,12 +74,14 @@ def sync(
             raise FixCommand("--plan and --out are of one file, and --all has many", hint="name FILE and --profile")
         _show(anyio.run(partial(draft, file, settings, out=to)), out)
     work = partial(sync_all, settings) if all else partial(job, file, settings)
-    result = anyio.run(watched, work, out, backend_options=swift())
+    with traces("sync", settings, out.trouble) as left:
+        result = anyio.run(watched, work, out, left.watch, backend_options=swift())
+        left.ended(result)
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 
 
-@takes(LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, OUTPUT)
+@takes(LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, TRACES, OUTPUT)
 def apply(
     *,
     plan: Annotated[Path, typer.Argument(help="A plan that sync or undo saved with --out.")],
@@ -89,15 +93,18 @@ def apply(
 
     from importer.cli.watch import swift, watched
     from importer.jobs.drafting import apply as job
+    from importer.jobs.traces import traces
     from importer.report.console import summary
     from importer.report.drafts import spared
 
-    result = anyio.run(watched, partial(job, plan, settings), out, backend_options=swift())
+    with traces("apply", settings, out.trouble) as left:
+        result = anyio.run(watched, partial(job, plan, settings), out, left.watch, backend_options=swift())
+        left.ended(result)
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 
 
-@takes({"from_members": SYNCING["from_members"]}, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, OUTPUT)
+@takes({"from_members": SYNCING["from_members"]}, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, TRACES, OUTPUT)
 def undo(
     *,
     run: Annotated[str, typer.Argument(help="The run whose contacts are to be deleted; its summary names it.")],
@@ -113,12 +120,15 @@ def undo(
     from importer.cli.watch import swift, watched
     from importer.jobs.drafting import recalled
     from importer.jobs.drafting import undo as job
+    from importer.jobs.traces import traces
     from importer.report.console import summary
     from importer.report.drafts import spared
 
     if plan or to or not yes:
         _show(anyio.run(partial(recalled, run, settings, out=to)), out)
-    result = anyio.run(watched, partial(job, run, settings), out, backend_options=swift())
+    with traces("undo", settings, out.trouble) as left:
+        result = anyio.run(watched, partial(job, run, settings), out, left.watch, backend_options=swift())
+        left.ended(result)
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 

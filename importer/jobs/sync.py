@@ -14,6 +14,7 @@ from importer.jobs.many import Watch, many
 from importer.jobs.reading import options
 from importer.jobs.run import errand, in_directory
 from importer.jobs.task import Ready, Task, task_of, tasks_of
+from importer.jobs.telling import tell_staged
 from importer.ledger.port import Ledger, Staged
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixAccess, FixFile
@@ -114,6 +115,7 @@ async def _stage(moment: Moment, course: Course, world: World, task: Task, liste
     if moment.check is not None:
         moment.check(plan, shown)
     number = await course.desk.do(lambda ledger: _written(ledger, course, plan))
+    await tell_staged(course, number, new=True)
     return Ready(number, listing.contacts, changes=True, told=told(plan))
 
 

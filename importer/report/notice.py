@@ -48,11 +48,7 @@ def _facts(told: Mapping[str, Any]) -> list[str]:
     if stopped := told.get("stopped"):
         found.append(f"why: {stopped['code']}")
     if held := told.get("held"):
-        found.append(f"held back: {len(held) if isinstance(held, list) else _count(held)}")
+        found.append(f"deletes held back: {held['deletes']}")
     if told.get("next_action_at"):
         found.append(f"next: {told['next_action_at']}")
     return found
-
-
-def _count(held: Any) -> Any:
-    return held.get("count", "some") if isinstance(held, Mapping) else held

@@ -49,5 +49,4 @@ def test_a_message_holds_counts_and_times():
         assert words in body
     assert "waiting 0" not in body
     assert "why: NoPermission" in said(4, 0, stopped={"code": "NoPermission", "message": "m"}).body
-    assert "held back: 7" in said(6, 0, held={"count": 7}).body
-    assert "held back: 2" in said(6, 0, held=["a", "b"]).body
+    assert "deletes held back: 7" in said(6, 0, held={"deletes": 7, "reason": "r", "hint": "h"}).body

@@ -22,6 +22,11 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 Result_co = TypeVar("Result_co", covariant=True)
 
 
+def swift() -> dict[str, Any]:
+    """Options for `anyio.run`: the faster event loop of the extra ``speed``, where it is installed."""
+    return {"use_uvloop": find_spec("uvloop") is not None}
+
+
 class Job(Protocol[Result_co]):
     def __call__(self, *, watch: Callable[[Course], None]) -> Awaitable[Result_co]: ...
 
@@ -46,11 +51,6 @@ async def watched(job: Job[Result_co], out: Out, also: Callable[[Course], None] 
         group.cancel_scope.cancel()
         return summary
     raise typer.Exit(130)
-
-
-def swift() -> dict[str, Any]:
-    """What `anyio.run` takes to run on uvloop, where the extra ``speed`` brought it."""
-    return {"use_uvloop": find_spec("uvloop") is not None}
 
 
 def _stop(course: Course, number: int) -> None:

@@ -9,22 +9,21 @@ from email.utils import parsedate_to_datetime
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
 from importer.directory import Parameters
-from importer.directory.credentials import CredentialSource, Keys, hush
+from importer.directory.credentials import CredentialSource, Keys
 from importer.directory.outcome import classify, fault
 from importer.directory.route import proxy_for, trust
+from importer.directory.signature import EMPTY, authorization, encoded
 from importer.model.errors import FixAccess
 from importer.model.operation import Answer, Outcome
 from importer.version import __version__
 
 VERSION = "2022-04-19"
-ALGORITHM = "ACS3-HMAC-SHA256"
-EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # sha256 of no body
 RESPONSE_MAX = 1 << 20
 IDLE = 10.0  # seconds that a connection is kept for the next call; servers commonly close after 15 or more
 
@@ -74,7 +73,6 @@ class Client:
         }
 
     async def __aenter__(self) -> Self:
-        self._authorize = _signer()
         proxy, proxy_headers = proxy_for(self._base, self._proxies)
         await self._credentials.get()
         self._session = aiohttp.ClientSession(
@@ -114,9 +112,9 @@ class Client:
 
     async def call(self, action: str, parameters: Parameters) -> Answer:
         """One attempt; a second only after a refusal that new keys or a new time may cure."""
-        query = canonical(parameters)
         try:
-            url = URL(f"{self._base}/?{encoded(query)}", encoded=True)
+            query = encoded(canonical(parameters))
+            url = URL(f"{self._base}/?{query}", encoded=True)
             keys = await self._credentials.get()
         except UnicodeEncodeError:
             return fault(action, "UnsendableText", sent=False)
@@ -140,7 +138,7 @@ class Client:
             return replace(answer, message=error.message)
         return answer if keys_now == keys else keys_now
 
-    async def _attempt(self, action: str, query: dict[str, str], url: URL, keys: Keys) -> Answer:
+    async def _attempt(self, action: str, query: str, url: URL, keys: Keys) -> Answer:
         headers = self._headers(action, query, keys)
         try:
             async with self._session.post(url, headers=headers, **self._options) as response:
@@ -153,7 +151,7 @@ class Client:
             return _failed(action, error)
         return classify(action, status=status, headers=received, body=body, now=self._wall())
 
-    def _headers(self, action: str, query: dict[str, str], keys: Keys) -> dict[str, str]:
+    def _headers(self, action: str, query: str, keys: Keys) -> dict[str, str]:
         headers = {
             **self._fixed,
             "x-acs-action": action,
@@ -163,10 +161,7 @@ class Client:
         if keys.security_token:
             headers["x-acs-accesskey-id"] = keys.access_key_id
             headers["x-acs-security-token"] = keys.security_token
-        request = _Signed(query, headers)
-        headers["Authorization"] = self._authorize(
-            request, ALGORITHM, EMPTY, keys.access_key_id, keys.access_key_secret
-        )
+        headers["Authorization"] = authorization(query, headers, keys.access_key_id, keys.access_key_secret)
         return headers
 
     def _date(self) -> str:
@@ -192,26 +187,6 @@ class Client:
         return b"".join(parts)
 
 
-class _Signed:
-    """What the official signer wants to know of a request."""
-
-    __slots__ = ("headers", "query")
-    method = "POST"
-    pathname = "/"
-
-    def __init__(self, query: dict[str, str], headers: dict[str, str]) -> None:
-        self.query = query
-        self.headers = headers
-
-
-def ahead(date: str, now: float) -> float | None:
-    """Seconds from ``now`` to a header's date, which is cut to whole seconds; ``None`` when it is no date."""
-    try:
-        return parsedate_to_datetime(date).timestamp() + 0.5 - now
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def canonical(parameters: Parameters) -> dict[str, str]:
     """Parameters as they travel: sorted, lists as ``Name.1``, ``Name.2``…, without those that are ``None``.
 
@@ -227,18 +202,12 @@ def canonical(parameters: Parameters) -> dict[str, str]:
     return dict(sorted(flat.items()))
 
 
-def encoded(query: dict[str, str]) -> str:
-    """The query as it stands in the URL, the same as the signer makes of it. Raises `UnicodeEncodeError`."""
-    return "&".join([f"{name}={quote(text, safe='~')}" for name, text in query.items()])
-
-
-def _signer() -> Callable[..., str]:
-    """The official signer, imported late (0.3 s) and without its own handler on standard error."""
-    from alibabacloud_tea_openapi.utils import Utils
-
-    hush("darabonba-core", "alibabacloud-tea", "credentials")
-    authorize: Callable[..., str] = Utils.get_authorization
-    return authorize
+def ahead(date: str, now: float) -> float | None:
+    """Seconds from ``now`` to a header's date, which is cut to whole seconds; ``None`` when it is no date."""
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5 - now
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _barred(action: str, error: FixAccess, *, sent: bool) -> Answer:

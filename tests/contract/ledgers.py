@@ -136,7 +136,7 @@ class Book:
 
 CLOCK = """
 create or replace function importer.now_ms() returns bigint language sql volatile
-    return nullif(current_setting('importer.now', true), '')::bigint"""
+    return coalesce(nullif(current_setting('importer.now', true), '')::bigint, 0)"""
 
 
 class Dated(PostgresLedger):

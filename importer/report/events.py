@@ -17,6 +17,7 @@ from importer.model.errors import FixCommand
 SCHEMA = 1
 EVERY = 0.05  # seconds between writes, each of all that came meanwhile
 PATIENCE = 5.0  # seconds to wait at the end for a reader that does not read
+LATEST = 253_402_300_799.0  # the end of the year 9999, the last that can be written so
 TIMES = ("until", "expires_at")  # facts that are seconds since the epoch
 
 Told = tuple[float, str | None, str, dict[str, Any]]
@@ -35,7 +36,7 @@ def line(at: float, run: str | None, event: str, facts: Mapping[str, Any]) -> di
 
 
 def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="milliseconds")
 
 
 class Recorder:

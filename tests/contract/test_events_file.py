@@ -86,6 +86,10 @@ def test_the_schema_refuses_what_is_no_event():
             lines.check(good | bad)
 
 
+def test_a_time_beyond_all_calendars_is_written_as_their_end():
+    assert line(1e15, "a", "stopped", {"code": "x"})["time"] == "9999-12-31T23:59:59.000+00:00"
+
+
 def test_the_schema_knows_every_outcome():
     for outcome in Outcome:
         facts = dict.fromkeys(("operation", "contact", "http_status", "request_id"))

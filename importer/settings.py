@@ -6,10 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer import profiles
@@ -129,6 +138,9 @@ class Settings(BaseSettings):
     emptied: bool = Field(False, description="the directory was emptied on purpose: begin anew")
     call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")
     lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
+    shares: dict[str, float] = Field(default_factory=dict, description="limits of several directories: calls a second")
+    shared: tuple[str, ...] = Field((), description="the limits of several directories that this one keeps to")
+    cron: str | None = Field(None, description="when a fleet syncs the profile's file, as 30 1 * * *")
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
     events: str | None = Field(None, description="file that each event is appended to, as JSON lines")
@@ -139,6 +151,24 @@ class Settings(BaseSettings):
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:
         return value.astimezone() if value is not None and value.tzinfo is None else value
+
+    @field_validator("shares")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        if wrong := [name for name, rate in value.items() if rate <= 0]:
+            raise ValueError(f"calls a second are more than 0: {', '.join(wrong)}")
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if unknown := [name for name in self.shared if name not in self.shares]:
+            raise ValueError(f"shared names {', '.join(unknown)}, of which shares says no rate")
+        return self
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Calls a second of each limit that the directory shares with others."""
+        return {name: self.shares[name] for name in self.shared}
 
     @property
     def rules(self) -> Rules:

@@ -5,12 +5,9 @@ from typing import Annotated
 import typer
 
 from importer.cli import commands
-from importer.cli.doctor import (
-    doctor,
-)
-from importer.cli.explain import (
-    explain,
-)
+from importer.cli.doctor import doctor
+from importer.cli.explain import explain
+from importer.cli.fleet import fleet
 from importer.cli.ledger import app as ledger
 from importer.cli.sync import apply, sync, undo
 from importer.cli.verify import verify
@@ -57,7 +54,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
-
+app.add_typer(fleet, name="fleet")
 app.add_typer(ledger)
 
 

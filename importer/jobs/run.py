@@ -107,7 +107,7 @@ async def carry_out(
     began = course.clock.ticks() if begun is None else begun
     ready, lost = None, False
     try:
-        async with kept(course, connect.limits(task.settings)), _ending(course, task.settings):
+        async with kept(course, connect.limits(task.settings)), ending(course, task.settings):
             listed = await _look(course, world) if await _wanted(course, task) else ()
             ready = await (task.stage or _as_run)(course, world, task, listed)
             await _foresee(course)
@@ -218,7 +218,7 @@ async def _next_window(course: Course) -> float | None:
 
 
 @asynccontextmanager
-async def _ending(course: Course, settings: Settings) -> AsyncIterator[None]:
+async def ending(course: Course, settings: Settings) -> AsyncIterator[None]:
     """End the run in good order when its time is up."""
     ends = settings.ends_at(course.clock.now())
     async with anyio.create_task_group() as group:

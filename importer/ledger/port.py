@@ -267,6 +267,16 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A directory with work that may be done now, and who holds it (``None``: nobody, or nobody any more)."""
+
+    directory: int
+    profile: str
+    endpoint: str
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DirectoryStatus:
     """What the ledger holds of one directory; ``endpoint`` is ``loopback`` for a rehearsal."""
 
@@ -490,6 +500,20 @@ class Ledger(Protocol):
 
         Only while ``after`` is still the newest of its kind and done, and the contact waits to be verified (a message
         to a phone may also go to one whose address is verified): the same wish again plans nothing.
+        """
+
+    # -- dispatching
+
+    def due(self, *, now: float) -> list[Due]:
+        """Directories in which something may be done now, or whose last run never ended.
+
+        What is deferred, its kind or itself, to later than ``now`` waits; so does what only a setting can free.
+        """
+
+    def lease_calls(self, name: str, seconds: float, *, now: float) -> float:
+        """Lease the next ``seconds`` of a limit that directories share: how long until they begin.
+
+        Slices of one name follow each other and never overlap, by the store's own clock where it has one.
         """
 
     # -- reporting

@@ -13,6 +13,7 @@ from importer.ledger.port import (
     Chase,
     Deferral,
     DirectoryStatus,
+    Due,
     ExportRow,
     Lease,
     LedgerAway,
@@ -28,6 +29,7 @@ from importer.ledger.port import (
     Totals,
 )
 from importer.ledger.postgres import (
+    dispatching,
     following,
     leases,
     moving,
@@ -216,6 +218,16 @@ class PostgresLedger:
     def chase(self, lease: Lease, chases: Sequence[Chase], *, now: float) -> int:
         with self._db.unit() as c:
             return following.chase(c, lease, chases, now=now)
+
+    # -- dispatching
+
+    def due(self, *, now: float) -> list[Due]:  # noqa: ARG002  the database has a clock
+        with self._db.view() as c:
+            return dispatching.due(c)
+
+    def lease_calls(self, name: str, seconds: float, *, now: float) -> float:  # noqa: ARG002  the database has a clock
+        with self._db.unit() as c:
+            return dispatching.lease_calls(c, name, seconds)
 
     # -- reporting
 

@@ -150,6 +150,11 @@ create table deferrals (                       -- why a kind of operation waits 
     primary key (directory, kind)
 );
 
+create table shares (                          -- limits that directories share
+    name text primary key,
+    leased_until bigint not null               -- the next slice begins here, or now if that is later
+) with (fillfactor = 50);
+
 create table tallies (                         -- how many there are of each, so that no report has to count millions
     directory bigint not null references directories,
     what text not null,                        -- contact, adopted, or an operation's kind

@@ -12,6 +12,7 @@ from importer.ledger.port import (
     Chase,
     Deferral,
     DirectoryStatus,
+    Due,
     ExportRow,
     Lease,
     Marked,
@@ -25,6 +26,7 @@ from importer.ledger.port import (
     Totals,
 )
 from importer.ledger.sqlite import (
+    dispatching,
     following,
     leases,
     moving,
@@ -203,6 +205,16 @@ class SqliteLedger:
     def chase(self, lease: Lease, chases: Sequence[Chase], *, now: float) -> int:
         with self._db.unit() as c:
             return following.chase(c, lease, chases, now=now)
+
+    # -- dispatching
+
+    def due(self, *, now: float) -> list[Due]:
+        with self._db.view() as c:
+            return dispatching.due(c, now=now)
+
+    def lease_calls(self, name: str, seconds: float, *, now: float) -> float:
+        with self._db.unit() as c:
+            return dispatching.lease_calls(c, name, seconds, now=now)
 
     # -- reporting
 

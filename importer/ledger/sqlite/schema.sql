@@ -134,6 +134,11 @@ create table deferrals (                       -- why a kind of operation waits 
     primary key (directory, kind)
 ) strict, without rowid;
 
+create table shares (                          -- limits that directories share
+    name text primary key,
+    leased_until integer not null              -- the next slice begins here, or now if that is later
+) strict, without rowid;
+
 -- How many there are of each, kept as they change, so that no report has to count millions.
 -- What is inserted or deleted is counted by the verb that does it, many at once; what changes, by these triggers.
 create table tallies (

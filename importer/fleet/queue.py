@@ -1,0 +1,107 @@
+"""The queue: which directory is to be worked on next, kept by procrastinate in a schema of its own beside the ledger.
+
+A job is a directory, never a contact, and carries no more than its name: what there is to do is in the ledger, and
+who may do it is said by the ledger's lease. So a job that is lost costs a look of the waker, one too many nothing.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from importer.ledger.address import SCHEMES, redacted, scheme
+from importer.ledger.port import LedgerFailed
+from importer.model.errors import FixCommand
+from importer.settings import Settings
+
+try:
+    from procrastinate import App, JobContext, PsycopgConnector
+    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+    from procrastinate.schema import SchemaManager
+except ImportError:
+    raise FixCommand(
+        "a fleet needs procrastinate, which is not installed", hint="pip install 'importer[fleet]'"
+    ) from None
+
+__all__ = ["App", "ConnectorException", "JobContext", "application", "enqueue", "made", "opened"]
+
+logging.getLogger("procrastinate").addHandler(logging.NullHandler())
+logging.getLogger("procrastinate").propagate = False  # what happens is told in our own words, without tracebacks
+
+SCHEMA = "importer_fleet"
+DIRECTORIES, CHORES = "directories", "chores"  # chores do not wait behind directories
+DRAIN = "drain"
+MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
+OPTIONS = f"-c search_path={SCHEMA},pg_catalog"
+
+
+def application(settings: Settings) -> App:
+    """The queue beside the ledger, closed. Raises `FixCommand` where the ledger is in no PostgreSQL."""
+    if scheme(settings.ledger) not in SCHEMES:
+        raise FixCommand(
+            f"{redacted(settings.ledger)}: a fleet needs a ledger that its machines share",
+            hint="give postgresql://user@host/database with --ledger, or as IMPORTER_LEDGER",
+        )
+    connector = PsycopgConnector(
+        conninfo=settings.ledger, kwargs={"options": OPTIONS}, min_size=1, max_size=6, timeout=10
+    )
+    return App(connector=connector)
+
+
+def made(settings: Settings) -> bool:
+    """Make the queue's tables; whether there were none. Raises `LedgerFailed`."""
+    application(settings)
+    try:
+        with psycopg.connect(settings.ledger, options=OPTIONS) as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtext('importer_fleet'))")
+            if _is_made(connection):
+                return False
+            connection.execute(f"create schema if not exists {SCHEMA}")
+            connection.execute(SchemaManager.get_schema())
+    except psycopg.Error as error:
+        raise _failed(settings, error) from None
+    return True
+
+
+def _is_made(connection: "psycopg.Connection[tuple[bool]]") -> bool:
+    (there,) = connection.execute(MADE).fetchone() or (False,)
+    return bool(there)
+
+
+def _failed(settings: Settings, error: psycopg.Error) -> LedgerFailed:
+    return LedgerFailed(
+        f"the fleet's queue beside {redacted(settings.ledger)} cannot be used: {type(error).__name__}",
+        hint="check that the server runs and that this user may create a schema; importer fleet init makes the queue",
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[App]:
+    """The queue, to put directories into. Raises `FixCommand` when it was not made yet."""
+    app = application(settings)
+    try:
+        with psycopg.connect(settings.ledger) as connection:
+            there = _is_made(connection)
+    except psycopg.Error as error:
+        raise _failed(settings, error) from None
+    if not there:
+        raise FixCommand("this ledger has no fleet yet", hint="importer fleet init makes its queue")
+    async with app.open_async():
+        yield app
+
+
+async def enqueue(app: App, profile: str, *, after: float = 0.0) -> bool:
+    """Put a directory at the end of the queue, in ``after`` seconds; whether it did not wait there already."""
+    job = app.configure_task(
+        DRAIN,
+        queue=DIRECTORIES,
+        queueing_lock=f"directory {profile}",
+        schedule_in={"seconds": after} if after else None,
+        allow_unknown=True,
+    )
+    try:
+        await job.defer_async(profile=profile)
+    except AlreadyEnqueued:
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""A worker: takes directories from the queue, works on some at once for a while each, and wakes those that wait."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from importer.fleet.queue import (
+    CHORES,
+    DIRECTORIES,
+    DRAIN,
+    App,
+    ConnectorException,
+    JobContext,
+    enqueue,
+    opened,
+)
+from importer.jobs import connect
+from importer.jobs.drain import Drained, drain, wanting
+from importer.model.clock import Clock
+from importer.model.errors import FixCommand, ImporterError
+from importer.settings import Settings, others
+from importer.submit.course import Course, Desk
+
+WAKE = "* * * * * */5"  # every five seconds: who waits, and whose worker died
+GAP = 2.0  # seconds in which somebody else may take a directory that is not done: to stage a file, say
+AGAIN = 1.0  # seconds before a queue that was lost is looked for again
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Worker:
+    """``seconds``: how long a directory is worked on before others have their turn; ``tell`` gets what happens."""
+
+    settings: Settings
+    concurrency: int
+    seconds: float
+    tell: Tell
+    clock: Clock = field(default_factory=Clock)
+    desk: Desk | None = None
+    signal: int | None = None
+    courses: list[Course] = field(default_factory=list)
+    _staying: bool = True
+    _running: "asyncio.Task[None] | None" = None
+
+    async def work(self, *, stay: bool = True) -> None:
+        """Until it is stopped, or, unless it is to ``stay``, until nothing waits any more. Raises `FixCommand`."""
+        self._staying = stay
+        async with connect.ledger(self.settings, create=False) as desk:
+            self.desk = desk
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._obey, group.cancel_scope)
+                await self._serve(stay=stay)
+                group.cancel_scope.cancel()
+
+    async def _serve(self, *, stay: bool) -> None:
+        while True:
+            try:
+                async with opened(self.settings) as app:
+                    self._tasks(app)
+                    if not stay:
+                        await self.wake(app)
+                    await self._workers(app, stay=stay)
+            except (ConnectorException, ImporterError) as error:
+                if isinstance(error, FixCommand) or not stay:
+                    raise
+                self.tell("queue lost", {"again_in": AGAIN})
+                await self.clock.sleep(AGAIN)
+            if self.signal is not None or not stay:
+                return
+
+    async def _workers(self, app: App, *, stay: bool) -> None:
+        # Chores go first and need no place of their own: where all are taken, nobody woken would find one.
+        work = app.run_worker_async(
+            queues=[DIRECTORIES, CHORES],
+            concurrency=self.concurrency,
+            wait=stay,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            fetch_job_polling_interval=2.0,
+            update_heartbeat_interval=5.0,
+        )
+        self._running = asyncio.create_task(work)
+        try:
+            await self._running
+        except asyncio.CancelledError:
+            if self.signal is None:
+                raise
+
+    def _tasks(self, app: App) -> None:
+        @app.task(name=DRAIN, queue=DIRECTORIES, pass_context=True)
+        async def drained(context: JobContext, *, profile: str) -> None:
+            await self.drain(context.app, profile)
+
+        @app.periodic(cron=WAKE, periodic_id="wake")
+        @app.task(name="wake", queue=CHORES, queueing_lock="wake", priority=10, pass_context=True)
+        async def woken(context: JobContext, timestamp: int) -> None:
+            del timestamp
+            await self.wake(context.app)
+
+    async def drain(self, app: App, profile: str) -> None:
+        """One turn of a directory; what is left of its work waits at the end of the queue."""
+        assert self.desk is not None
+        try:
+            settings = others(self.settings, [profile])[profile]
+        except FixCommand as error:
+            self.tell("directory unknown here", {"directory": profile, "why": error.message})
+            return
+        settings = settings.model_copy(update={"duration": self.seconds})
+        self.tell("directory taken", {"directory": profile})
+        try:
+            found = await drain(self.desk, settings, clock=self.clock, watch=self._watch)
+        except ImporterError as error:  # the ledger is away: the waker brings the directory back
+            self.tell("directory dropped", {"directory": profile, "why": error.message})
+            return
+        self.tell("directory left", {"directory": profile, **_words(found)})
+        if found.held is None and profile in await self._wanting():
+            await enqueue(app, profile, after=0.0 if self.signal is not None or not self._staying else GAP)
+
+    async def wake(self, app: App) -> None:
+        """Put every directory into the queue that has work and nobody who does it."""
+        for profile in await self._wanting():
+            if await enqueue(app, profile):
+                self.tell("directory woken", {"directory": profile})
+
+    async def _wanting(self) -> list[str]:
+        """The profiles of this machine's settings whose directory has work, and nobody who does it."""
+        assert self.desk is not None
+        now = self.clock.now()
+        found = wanting(await self.desk.do(lambda ledger: ledger.due(now=now)))
+        known = [one for one in found if one.profile in self.settings.directories]
+        family = others(self.settings, [one.profile for one in known])
+        return [one.profile for one in known if connect.place(family[one.profile]) == one.endpoint]
+
+    def _watch(self, course: Course) -> None:
+        self.courses = [one for one in self.courses if not one.halted]
+        self.courses.append(course)
+        if self.signal is not None:
+            course.signal = self.signal
+            course.halt()
+
+    async def _obey(self, scope: anyio.CancelScope) -> None:
+        """One signal finishes the calls under way and takes no further directory; a second one ends at once."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                if self.signal is not None:
+                    scope.cancel()
+                    return
+                self.signal = int(number)
+                self.tell("stopping", {"what": "finishing the calls under way; once more to stop at once"})
+                for course in self.courses:
+                    course.signal = self.signal
+                    course.halt()
+                if self._running is not None:
+                    self._running.cancel()  # it takes nothing more, and ends when what it has is done
+
+
+def _words(found: Drained) -> dict[str, Any]:
+    if found.held:
+        return {"held": True}
+    contacts = (found.books or {}).get("contacts", {})
+    told: dict[str, Any] = {state: count for state, count in contacts.items() if count}
+    return told | ({"stopped": found.stopped["code"]} if found.stopped else {})

@@ -1,0 +1,34 @@
+"""Who has work, and slices of the limits that directories share; by the database's clock."""
+
+from importer.ledger.port import Due
+from importer.ledger.postgres.database import Cursor
+from importer.ledger.postgres.leases import milliseconds, seconds
+
+DUE = """
+select d.id, d.profile, d.endpoint, case when d.lease_until > now_ms() then d.lease_owner end from directories d
+where
+    exists (
+        select 1 from operations o
+        where o.directory = d.id and o.status = 'pending' and (o.not_before is null or o.not_before <= now_ms())
+          and not exists (
+            select 1 from deferrals w
+            where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > now_ms())))
+    or exists (
+        select 1 from runs r
+        where r.directory = d.id and r.ended_at is null and not exists (
+            select 1 from runs n where n.directory = d.id and n.started_at > r.started_at))
+order by d.id"""
+
+SLICE = """
+insert into shares as s values (%(name)s, now_ms() + %(size)s)
+on conflict (name) do update set leased_until = greatest(s.leased_until, now_ms()) + %(size)s
+returning leased_until - %(size)s - now_ms()"""
+
+
+def due(c: Cursor) -> list[Due]:
+    return [Due(*row) for row in c.execute(DUE)]
+
+
+def lease_calls(c: Cursor, name: str, length: float) -> float:
+    (wait,) = c.execute(SLICE, {"name": name, "size": milliseconds(length)}).fetchone() or (0,)
+    return max(0.0, seconds(wait))

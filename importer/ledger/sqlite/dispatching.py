@@ -1,0 +1,35 @@
+"""Who has work, and slices of the limits that directories share."""
+
+import apsw
+
+from importer.ledger.port import Due
+from importer.ledger.sqlite.leases import milliseconds, seconds
+
+DUE = """
+select d.id, d.profile, d.endpoint, case when d.lease_until > ?1 then d.lease_owner end from directories d
+where
+    exists (
+        select 1 from operations o
+        where o.directory = d.id and o.status = 'pending' and (o.not_before is null or o.not_before <= ?1)
+          and not exists (
+            select 1 from deferrals w
+            where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > ?1)))
+    or exists (
+        select 1 from runs r
+        where r.directory = d.id and r.ended_at is null and not exists (
+            select 1 from runs n where n.directory = d.id and n.started_at > r.started_at))
+order by d.id"""
+
+SLICE = """
+insert into shares values (?1, ?2 + ?3)
+on conflict do update set leased_until = max(leased_until, ?2) + ?3 returning leased_until"""
+
+
+def due(c: apsw.Connection, *, now: float) -> list[Due]:
+    return [Due(*row) for row in c.execute(DUE, (milliseconds(now),))]
+
+
+def lease_calls(c: apsw.Connection, name: str, length: float, *, now: float) -> float:
+    at, size = milliseconds(now), milliseconds(length)
+    until = int(c.execute(SLICE, (name, at, size)).get)
+    return seconds(until - size - at)

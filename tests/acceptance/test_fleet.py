@@ -1,0 +1,229 @@
+"""Workers on one queue and one ledger in PostgreSQL, each a process: what is typed, who works, and what a death costs.
+
+FLEET=200x100 has that many directories and contacts; WORKERS=4 that many workers; KILLS=50 kills that often.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from itertools import pairwise
+
+import psycopg
+import pytest
+from conftest import environment, wait_until
+
+DIRECTORIES, CONTACTS = map(int, os.environ.get("FLEET", "6x12").split("x"))
+WORKERS = int(os.environ.get("WORKERS", "2"))
+KILLS = int(os.environ.get("KILLS", "2"))
+SEED = int(os.environ.get("SEED", "1"))
+SERVE = """
+import asyncio, json, sys
+from importer.emulator import Emulator, Key, Limits
+async def main(names):
+    keys = [Key(f"id-{name}", f"secret-{name}", directory=name) for name in names]
+    limits = Limits(max_contacts=10**6, daily_sends=10**6, calls_per_second=0)
+    async with Emulator(keys=keys, limits=limits) as emulator:
+        print(emulator.url, flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main(sys.argv[1:]))
+"""
+HEADER = "Name,EmailAddress,Title,MessageTypes,Directory\n"
+SHORT = ("--call-timeout", 2, "--lease-margin", 2)  # a lease of 4 s
+# Of each directory, the runs in the order of their tokens with the first and last call of each.
+TURNS = """
+select r.directory, r.token, min(a.started_at), max(a.started_at)
+from importer.runs r join importer.attempts a on a.run = r.id and a.observed = 0
+group by 1, 2 order by 1, 2"""
+
+
+def names(count):
+    return [f"d{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(count)]
+
+
+def letters(number):
+    return "".join(chr(97 + number // 26**place % 26) for place in range(4))
+
+
+class Fleet:
+    """A shell whose settings name many directories of one emulator, and a ledger in a database."""
+
+    def __init__(self, shell, database, count):
+        self.shell, self.database, self.names = shell, database, names(count)
+        shell.more["IMPORTER_LEDGER"] = database
+        self.emulator = subprocess.Popen(
+            [sys.executable, "-c", SERVE, *self.names],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(shell.folder),
+        )
+        self.url = self.emulator.stdout.readline().strip()
+        lines = ["max_contacts = 1000000", "daily_sends = 1000000", "calls_per_second = 200"]
+        for name in self.names:
+            prefix = f"{name.upper()}_"
+            shell.more |= {f"{prefix}ACCESS_KEY_ID": f"id-{name}", f"{prefix}ACCESS_KEY_SECRET": f"secret-{name}"}
+            lines += [f"[profiles.{name}]", f'endpoint = "{self.url}"', f'credentials = {{environment = "{prefix}"}}']
+        (shell.folder / "importer.toml").write_text("\n".join(lines))
+        assert shell("fleet", "init").returncode == 0
+
+    def file(self, contacts, name="people.csv"):
+        rows = [
+            f"{letters(number)},{letters(number)}@example.com,CEO,FaultMessage,{place}\n"
+            for place in self.names
+            for number in range(contacts)
+        ]
+        (self.shell.folder / name).write_text(HEADER + "".join(rows))
+        return name
+
+    def worker(self, *words):
+        return self.shell.start("fleet", "worker", *SHORT, "--turn", 5, *words)
+
+    def state(self, name):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.url}/_emulator/state?directory={name}", timeout=60) as response:
+            return json.load(response)
+
+    def sent(self):
+        with psycopg.connect(self.database) as connection:
+            (count,) = connection.execute("select count(*) from importer.contacts where state = 'sent'").fetchone()
+            return count
+
+    def balanced(self, contacts):
+        """Every contact once in every directory, and mailed once or once more for each doubt; how many extra."""
+        extra = 0
+        for name in self.names:
+            state = self.state(name)
+            assert sorted(one["Name"] for one in state["contacts"]) == sorted(map(letters, range(contacts))), name
+            mails = Counter(mail["ContactId"] for mail in state["outbox"])
+            assert len(mails) == contacts
+            extra += sum(mails.values()) - contacts
+        return extra
+
+    def owners(self):
+        """No call of a directory began while, or before, a later owner's had."""
+        with psycopg.connect(self.database) as connection:
+            turns = connection.execute(TURNS).fetchall()
+        for (one, _, _, last), (other, _, first, _) in pairwise(turns):
+            assert one != other or last <= first, f"directory {one} had two owners at once"
+        return len(turns)
+
+
+@pytest.fixture
+def fleet(shell, database):
+    made = Fleet(shell, database, DIRECTORIES)
+    yield made
+    made.emulator.kill()
+    made.emulator.communicate()
+
+
+def ended(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err, err
+    return err
+
+
+def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a_time(fleet):
+    shell, whole = fleet.shell, DIRECTORIES * CONTACTS
+    told = shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    assert sum(one["rows"]["accepted"] for one in told["files"]) == whole
+    assert shell.json("fleet", "status")["states"] == {"ready": DIRECTORIES}
+    began = time.monotonic()
+    workers = [fleet.worker() for _ in range(WORKERS)]
+    wait_until(lambda: fleet.sent() == whole, seconds=600)
+    seconds = time.monotonic() - began
+    standing = shell.json("fleet", "status")
+    assert len([one for one in standing["workers"] if one["alive"]]) == WORKERS
+    for worker in workers:
+        ended(worker)
+    assert shell.json("fleet", "status")["states"] == {"done": DIRECTORIES}
+    assert fleet.balanced(CONTACTS) == 0
+    turns = fleet.owners()
+    print({"workers": WORKERS, "contacts": whole, "a second": round(whole / seconds, 1), "turns": turns})
+
+
+def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(fleet):
+    shell, whole, chance = fleet.shell, DIRECTORIES * CONTACTS, random.Random(SEED)
+    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    workers, takeovers = [fleet.worker("--calls-per-second", 20) for _ in range(2)], []
+    for kill in range(KILLS + 1):
+        target = min(whole - 1, fleet.sent() + chance.randrange(1, max(2, whole // (KILLS + 2))))
+        wait_until(lambda target=target: fleet.sent() >= target, seconds=120)
+        victim = workers.pop(0)
+        if kill == 0:
+            victim.send_signal(signal.SIGSTOP)
+            sleeper = victim
+        else:
+            victim.kill()
+            victim.communicate()
+        workers.append(fleet.worker("--calls-per-second", 20))
+        before, since = fleet.sent(), time.monotonic()
+        wait_until(lambda before=before: fleet.sent() > before, seconds=120)
+        takeovers.append(round(time.monotonic() - since, 1))
+    wait_until(lambda: fleet.sent() == whole, seconds=600)
+    sleeper.send_signal(signal.SIGCONT)
+    time.sleep(1)
+    for worker in (*workers, sleeper):
+        ended(worker)
+    extra = fleet.balanced(CONTACTS)
+    print({"kills": KILLS, "slept": 1, "contacts": whole, "extra mails": extra, "seconds to go on": takeovers})
+
+
+def test_a_directory_that_waits_for_tomorrow_keeps_no_other_waiting_and_its_adds_go_on(fleet):
+    shell, first = fleet.shell, fleet.names[0]
+    with (shell.folder / "importer.toml").open("a") as file:
+        file.write("\ndaily_sends = 3\n")  # of the last profile
+    last = fleet.names[-1]
+    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    done = shell("fleet", "drain", *SHORT)
+    assert done.returncode == 0, done.stderr
+    standing = {one["directory"]: one for one in shell.json("fleet", "status")["directories"]}
+    assert standing[first]["contacts"]["sent"] == CONTACTS
+    waits = standing[last]
+    assert (waits["contacts"]["sent"], waits["contacts"]["added"], waits["state"]) == (3, CONTACTS - 3, "waiting")
+    assert waits["reasons"] == ["daily-sends"]
+    assert waits["next_action_at"] is not None
+    assert shell.json("fleet", "status")["queue"] == 0, "nothing was put into the queue for tomorrow"
+
+
+def test_a_directory_whose_key_is_refused_is_left_alone_and_the_others_are_done(fleet):
+    shell, wrong = fleet.shell, fleet.names[1]
+    shell.more[f"{wrong.upper()}_ACCESS_KEY_SECRET"] = "CANARY-wrong"
+    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    done = shell("fleet", "drain", *SHORT)
+    assert done.returncode == 0, done.stderr
+    assert "CANARY" not in done.stdout + done.stderr
+    assert re.search(rf"directory={wrong} stopped=SignatureDoesNotMatch", done.stderr), done.stderr
+    standing = {one["directory"]: one for one in shell.json("fleet", "status")["directories"]}
+    assert standing[wrong]["reasons"] == ["stopped"]
+    assert standing[wrong]["contacts"]["waiting"] == CONTACTS
+    assert all(one["state"] == "done" for name, one in standing.items() if name != wrong)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("fleet", "worker", "--ledger", "importer.db"), "a fleet needs a ledger that its machines share"),
+        (("fleet", "status", "--ledger", "importer.db"), "importer.db"),
+        (("fleet", "enqueue", "nobody.csv"), "nobody.csv"),
+    ],
+)
+def test_mistakes_are_one_clear_line(shell, database, words, says):
+    shell.more["IMPORTER_LEDGER"] = database
+    assert shell("fleet", "init").returncode == 0
+    done = shell(*words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_ledger_without_a_fleet_says_how_to_make_one(shell, database):
+    shell.more["IMPORTER_LEDGER"] = database
+    done = shell("fleet", "status")
+    assert (done.returncode, "importer fleet init" in done.stderr) == (2, True)

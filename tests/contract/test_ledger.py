@@ -822,6 +822,49 @@ def test_mails_that_went_out_or_may_have_are_counted(book, outcome, counts):
     assert book.ledger.sends_since(other, 0) == 0
 
 
+# -- dispatching
+
+
+def due(book, now=NOON + 1):
+    return [one.profile for one in book.ledger.due(now=now)]
+
+
+def finished(book):
+    book.ledger.finish_run(book.run, ended_at=NOON, exit_code=3, totals="{}")
+
+
+def test_a_directory_is_due_while_something_of_it_may_be_done(book):
+    finished(book)
+    assert due(book) == []
+    book.stage(row(2, "anna"))
+    assert due(book) == [book.profile]
+    assert book.ledger.due(now=NOON + 1)[0].owner == book.owner, "and who holds it is told"
+    book.ledger.defer(book.lease, Kind.ADD, "max-contacts")
+    assert due(book) == [], "only a setting can end it"
+    book.ledger.defer(book.lease, Kind.ADD, "stopped", NOON + 60)
+    assert due(book) == []
+    book.ledger.release(book.lease)
+    (one,) = book.ledger.due(now=NOON + 60)
+    assert (one.profile, one.owner) == (book.profile, None)
+
+
+def test_a_directory_whose_last_run_never_ended_is_due_and_nobody_holds_it_once_its_lease_is_over(book):
+    (one,) = book.ledger.due(now=NOON + TTL - 1)
+    assert one.owner == book.owner
+    (one,) = book.ledger.due(now=NOON + TTL)
+    assert one.owner is None
+    finished(book)
+    assert due(book, NOON + TTL) == []
+
+
+def test_slices_of_a_shared_limit_follow_each_other_and_never_overlap(book):
+    lease = book.ledger.lease_calls
+    assert [lease("acme", 0.5, now=NOON) for _ in range(3)] == [0.0, 0.5, 1.0]
+    assert lease("other", 0.5, now=NOON) == 0.0, "each limit by itself"
+    assert lease("acme", 0.5, now=NOON + 1.2) == pytest.approx(0.3)
+    assert lease("acme", 0.5, now=NOON + 9) == 0.0, "what nobody leased is gone"
+
+
 # -- unsettled
 
 

@@ -157,6 +157,14 @@ class Dated(PostgresLedger):
         self._show(now)
         return super().renew(lease, now=now, **others)
 
+    def due(self, *, now):
+        self._show(now)
+        return super().due(now=now)
+
+    def lease_calls(self, name, seconds, *, now):
+        self._show(now)
+        return super().lease_calls(name, seconds, now=now)
+
     def _show(self, now):
         self._db._connection.execute("select set_config('importer.now', %s, false)", [str(round(now * 1000))])
 

@@ -825,7 +825,7 @@ def test_mails_that_went_out_or_may_have_are_counted(book, outcome, counts):
 # -- dispatching
 
 
-def due(book, now=NOON + 1):
+def profiles_due(book, now=NOON + 1):
     return [one.profile for one in book.ledger.due(now=now)]
 
 
@@ -835,14 +835,14 @@ def finished(book):
 
 def test_a_directory_is_due_while_something_of_it_may_be_done(book):
     finished(book)
-    assert due(book) == []
+    assert profiles_due(book) == []
     book.stage(row(2, "anna"))
-    assert due(book) == [book.profile]
+    assert profiles_due(book) == [book.profile]
     assert book.ledger.due(now=NOON + 1)[0].owner == book.owner, "and who holds it is told"
     book.ledger.defer(book.lease, Kind.ADD, "max-contacts")
-    assert due(book) == [], "only a setting can end it"
+    assert profiles_due(book) == [], "only a setting can end it"
     book.ledger.defer(book.lease, Kind.ADD, "stopped", NOON + 60)
-    assert due(book) == []
+    assert profiles_due(book) == []
     book.ledger.release(book.lease)
     (one,) = book.ledger.due(now=NOON + 60)
     assert (one.profile, one.owner) == (book.profile, None)
@@ -854,7 +854,7 @@ def test_a_directory_whose_last_run_never_ended_is_due_and_nobody_holds_it_once_
     (one,) = book.ledger.due(now=NOON + TTL)
     assert one.owner is None
     finished(book)
-    assert due(book, NOON + TTL) == []
+    assert profiles_due(book, NOON + TTL) == []
 
 
 def test_slices_of_a_shared_limit_follow_each_other_and_never_overlap(book):

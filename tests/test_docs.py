@@ -53,7 +53,14 @@ def test_the_sample_run_prints_what_the_readme_shows(tmp_path):
     words = shown[1].replace("samples/", f"{ROOT}/samples/").split()
     ran = importer(*words, "--quiet", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert _words(ran.stdout.replace(f"{ROOT}/", "")) == _words(shown[2])
+    assert _settled(ran.stdout.replace(f"{ROOT}/", "")) == _settled(shown[2])
+
+
+def _settled(text):
+    """The words of each line, but not how many calls it took: on a busy machine two may meet, and one is made again."""
+    words = _words(text)
+    assert ["calls", "23"] <= next(line for line in words if line[0] == "calls") <= ["calls", "27"]
+    return [line for line in words if line[0] != "calls"]
 
 
 def _words(text):

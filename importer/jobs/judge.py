@@ -14,6 +14,7 @@ ROOM_GOOD = 1 << 30
 REMOTE = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.s3fs", "lustre"}
 )
+LASTING = "look again; if it lasts, check the network, the proxy variables and the endpoint"
 NEEDED = (ADD, SEND_EMAIL, GET)
 FOR_SYNC = (UPDATE, DELETE, VERIFICATIONS)
 
@@ -23,8 +24,9 @@ def endpoint(url: str, answer: Answer, seconds: float) -> Check:
     if answer.status is not None and not _elsewhere(answer):
         return Check("endpoint", Level.OK, f"{url} answers in {seconds * 1000:.0f} ms")
     entry = find(answer.code, LIST)
-    meaning, advice = (entry.meaning, entry.advice) if entry else (answer.message, "")
-    return Check("endpoint", Level.ERROR, f"{url}: {meaning} ({answer.code})", advice)
+    meaning = entry.meaning if entry else answer.message
+    to_do = entry.advice if entry and entry.outcome is Outcome.STOP else LASTING
+    return Check("endpoint", Level.ERROR, f"{url}: {meaning} ({answer.code})", to_do)
 
 
 def _elsewhere(answer: Answer) -> bool:

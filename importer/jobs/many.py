@@ -1,7 +1,7 @@
 """Many: the same job in several directories side by side, on one ledger; one that stops does not stop the others."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -92,16 +92,30 @@ class _Crowd:
 async def _done(errand: Errand, desk: Desk, crowd: _Crowd) -> Summary:
     if crowd.signal is not None:
         return await errand.barred(desk, Interrupted("it was stopped before this one was begun", signal=crowd.signal))
+    begun: list[Course] = []
+
+    def watch(course: Course) -> None:
+        begun.append(course)
+        crowd.watch(course)
+
     try:
         credentials = await connect.admitted(errand.settings)
         if credentials is not None:
             await crowd.claim(errand.settings, credentials)
         clock = Clock.starting(errand.settings.now)
-        return await errand.work(desk, clock, credentials, watch=crowd.watch)
+        return await errand.work(desk, clock, credentials, watch=watch)
     except ImporterError as error:
-        return await errand.barred(desk, error)
+        return _called(await errand.barred(desk, error), begun)
     except Exception as error:  # noqa: BLE001  a mistake of ours in one directory is no reason to leave the others
-        return await errand.barred(desk, unforeseen(error))
+        return _called(await errand.barred(desk, unforeseen(error)), begun)
+
+
+def _called(summary: Summary, begun: Sequence[Course]) -> Summary:
+    """The summary with the calls that were made until it stopped, if it came so far."""
+    for course in begun:
+        calls = {action: dict(codes) for action, codes in course.tally.calls.items()}
+        return replace(summary, run=course.run, calls=calls)
+    return summary
 
 
 def refuse(family: Sequence[Settings]) -> None:

@@ -87,16 +87,20 @@ async def test_directories_that_refuse_or_hang_do_not_stop_the_others(folder, se
     for name in [*good, *bad, "hung"]:
         write(folder / f"{name}.csv", ROWS)
     async with emulated(*keys(*good)) as emulator:
-        short = {"hung": ['file = "hung.csv"', "call_timeout = 0.3"]}
+        short = {"hung": ['file = "hung.csv"', "call_timeout = 0.5"]}
         settled({**dict.fromkeys([*good, *bad], emulator.url), "hung": f"127.0.0.1:{silent}"}, more=short)
         told = (await run_all(load())).as_json()
         assert {name: len(emulator.contacts(name)) for name in good} == dict.fromkeys(good, ROWS)
         assert {name: len(emulator.outbox(name)) for name in good} == dict.fromkeys(good, ROWS)
     by_name = {one["directory"]: one for one in told["directories"]}
+    silence = {"Timeout", "ConnectTimeout"}  # the second on a machine that is too busy to connect
     assert {by_name[name]["exit_code"] for name in good} == {0}
     assert {by_name[name]["stopped"]["code"] for name in bad} == {"InvalidAccessKeyId.NotFound"}
-    assert by_name["hung"]["stopped"]["code"] == "Timeout"
+    assert by_name["hung"]["stopped"]["code"] in silence
     assert by_name["hung"]["contacts"]["waiting"] == ROWS
+    assert {*by_name["hung"]["calls"]["ListMessageContacts"]} <= silence
+    assert by_name["hung"]["calls"]["ListMessageContacts"]
+    assert by_name[bad[0]]["calls"] == {"ListMessageContacts": {"InvalidAccessKeyId.NotFound": 1}}
     assert told["exit_code"] == 4
     assert all(balanced(one) for one in [*told["directories"], told["total"]])
     assert told["total"]["rows"]["read"] == (GOOD + BAD + 1) * ROWS

@@ -15,7 +15,7 @@ from importer.directory.credentials import CredentialSource
 from importer.jobs import connect
 from importer.jobs.many import Errand, Watch, many
 from importer.jobs.reading import holds, options
-from importer.jobs.task import Ready, Task, standing, task_of, tasks_of
+from importer.jobs.task import Ready, Task, operations_of, standing, task_of, tasks_of
 from importer.jobs.telling import Told, tell_begun, tell_ended, tell_staged
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
 from importer.model.clock import Clock
@@ -25,8 +25,7 @@ from importer.report.joint import Joint
 from importer.report.summary import Summary, balance, waits
 from importer.settings import Settings, filed, load
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Desk, Halted, Tally
-from importer.submit.decide import CHANGES
+from importer.submit.course import Course, Desk, Halted
 from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
@@ -198,11 +197,13 @@ async def _foresee(course: Course) -> None:
 
 async def _submit(course: Course, world: World, ready: Ready, settings: Settings) -> None:
     """Until nothing is left that may be done today, or, if the run is to wait, at all."""
-    await submit(course, world, connect.limits(settings), ready.listed, changes=ready.changes)
+    rest = not ready.alone
+    work = partial(submit, course, world, connect.limits(settings), adds=rest, sends=rest, changes=ready.changes)
+    await work(ready.listed)
     while settings.wait and not course.halted and (until := await _next_window(course)) is not None:
         with suppress(Halted):
             await _nap_until(course, until + 1.0)
-            await submit(course, world, connect.limits(settings), await world.look(), changes=ready.changes)
+            await work(await world.look())
 
 
 async def _nap_until(course: Course, until: float) -> None:
@@ -235,9 +236,9 @@ async def ending(course: Course, settings: Settings) -> AsyncIterator[None]:
 
 async def _finish(course: Course, ready: Ready, task: Task, *, lease_lost: bool) -> Summary:
     directory, settings, tally = course.lease.directory, task.settings, course.tally
-    totals: Totals = await course.desk.do(lambda ledger: ledger.totals(directory, ready.sheet))
-    whole = await course.desk.do(lambda ledger: ledger.totals(directory)) if ready.changes else Totals()
-    totals = replace(totals, operations=_operations(totals, whole, tally))
+    whole: Totals = await course.desk.do(lambda ledger: ledger.totals(directory)) if ready.changes else Totals()
+    totals = Totals() if ready.alone else await course.desk.do(lambda ledger: ledger.totals(directory, ready.sheet))
+    totals = replace(totals, operations=operations_of(totals, whole, tally))
     deferrals = await course.desk.do(lambda ledger: ledger.deferrals(directory))
     rows, contacts, operations = balance(totals)
     summary = Summary(
@@ -260,18 +261,6 @@ async def _finish(course: Course, ready: Ready, task: Task, *, lease_lost: bool)
     )
     await close(course, summary)
     return summary
-
-
-def _operations(totals: Totals, whole: Totals, tally: Tally) -> dict[Kind, dict[Status, int]]:
-    """Adds and sends of the file's contacts; of updates and deletes what this run did, and what waits in all."""
-    found = {kind: counts for kind, counts in totals.operations.items() if kind not in CHANGES}
-    for kind in CHANGES:
-        waits = whole.operations.get(kind, {})
-        counts = {Status.DONE: tally.done[kind], Status.FAILED: tally.failed[kind]}
-        counts |= {status: waits.get(status, 0) for status in (Status.PENDING, Status.IN_DOUBT)}
-        if any(counts.values()):
-            found[kind] = counts
-    return found
 
 
 async def close(course: Course, summary: Told) -> None:

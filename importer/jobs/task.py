@@ -16,14 +16,15 @@ from importer.jobs.reading import holds, options, read, staged_already
 from importer.jobs.stores import existing
 from importer.ledger.port import DirectoryStatus, Ledger, NoLedger, Staged, Totals
 from importer.model.errors import FixFile
-from importer.model.operation import State
+from importer.model.operation import Kind, State, Status
 from importer.settings import Settings, others
 from importer.sheet import Sheet
 from importer.stage.check import Checked
 from importer.stage.parts import empty, parts
 from importer.stage.plan import nothing_known
 from importer.stage.plan import plan as planned
-from importer.submit.course import Course, Desk
+from importer.submit.course import Course, Desk, Tally
+from importer.submit.decide import CHANGES
 from importer.submit.submit import World
 
 PLACES = ("read", "rejected", "duplicate", "accepted")
@@ -50,12 +51,14 @@ class Task:
 class Ready:
     """What is written down and may begin: the staged file (``None``: of no file), the directory as listed.
 
-    ``changes``: updates and deletes are to be done too. ``told``: what a sync planned, for the summary.
+    ``changes``: updates and deletes are to be done too; ``alone``: and nothing else. ``told``: for the summary, what
+    was planned.
     """
 
     sheet: int | None
     listed: Sequence[Listed]
     changes: bool = False
+    alone: bool = False
     told: Mapping[str, Any] | None = None
 
 
@@ -157,3 +160,15 @@ async def standing(desk: Desk, task: Task) -> Totals:
         return Totals(read, rejected, duplicate, accepted, contacts=contacts)
 
     return await anyio.to_thread.run_sync(work)
+
+
+def operations_of(totals: Totals, whole: Totals, tally: Tally) -> dict[Kind, dict[Status, int]]:
+    """Adds and sends of the file's contacts; of updates and deletes what this run did, and what waits in all."""
+    found = {kind: counts for kind, counts in totals.operations.items() if kind not in CHANGES}
+    for kind in CHANGES:
+        waits = whole.operations.get(kind, {})
+        counts = {Status.DONE: tally.done[kind], Status.FAILED: tally.failed[kind]}
+        counts |= {status: waits.get(status, 0) for status in (Status.PENDING, Status.IN_DOUBT)}
+        if any(counts.values()):
+            found[kind] = counts
+    return found

@@ -62,4 +62,4 @@ class _Recall:
         steps = [Step(one.key, Kind.DELETE, {}, place) for place, one in enumerate(deletes)]
         now = course.clock.now()
         await course.desk.do(lambda ledger: ledger.intend(course.lease, None, steps, now=now))
-        return Ready(None, listing.contacts, changes=True, told=told(deletes, spared))
+        return Ready(None, listing.contacts, changes=True, alone=True, told=told(deletes, spared))

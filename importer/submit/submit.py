@@ -28,6 +28,7 @@ from importer.submit.window import Window
 ROUNDS = 5  # of calls, then a look at what is in doubt
 SENDERS = 4
 AHEAD = 256  # changes on their way to the ledger
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,6 @@ class Limits:
     from_members: bool = False  # contacts are deleted from member accounts too
 
 
-T = TypeVar("T")
-
-
 class Aside(Protocol):
     """Runs a function off the event loop."""
 
@@ -68,6 +66,15 @@ class World:
     random: random.Random
     tally: Tally
     aside: Aside = anyio.to_thread.run_sync  # where work that would hold the loop up is done
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What of the ledger's operations is to be done."""
+
+    adds: bool
+    sends: bool
+    changes: bool
 
 
 async def start(world: World, lease: Lease, run: str, limits: Limits) -> Course:
@@ -103,21 +110,22 @@ async def submit(
     listed: Sequence[Listed],
     *,
     adds: bool = True,
+    sends: bool = True,
     changes: bool = False,
 ) -> None:
     """Carry out what the ledger holds for the lease's directory. ``listed``: the directory as just listed.
 
-    Without ``adds`` only what is to be sent; with ``changes`` deletes and updates too, before the adds, for they free
+    Without ``adds`` or ``sends`` those wait; with ``changes`` deletes and updates are done too, first, for they free
     places and names. Everything ends in the ledger and on ``course``, which is to be `kept` meanwhile.
     """
     course.last_good = course.clock.ticks()  # what came before, a night perhaps, is not the directory's silence
     pace = await _pace(course, limits)
     with suppress(Halted):
-        await _rounds(course, world, limits, pace, Listing(listed), adds=adds, changes=changes)
+        await _rounds(course, world, limits, pace, Listing(listed), wanted=_Wanted(adds, sends, changes))
 
 
 async def _rounds(
-    course: Course, world: World, limits: Limits, pace: Pace, listing: Listing, *, adds: bool, changes: bool
+    course: Course, world: World, limits: Limits, pace: Pace, listing: Listing, *, wanted: "_Wanted"
 ) -> None:
     """Look, call, and look again at what came out in doubt, until a look settles nothing more and no quota is left."""
     directory = course.lease.directory
@@ -125,13 +133,14 @@ async def _rounds(
     messages = await _allowance(course, limits, Kind.SEND_PHONE)
     listing, _ = await reconcile(course, world, limits, listing)
     for _ in range(ROUNDS):
-        freed = await _change(course, pace, window) if changes else 0
+        freed = await _change(course, pace, window) if wanted.changes else 0
         places = Places(max(0, limits.max_contacts - len(listing) + freed))
         sends: tuple[tuple[Kind, Quota, Window], ...] = (
             (Kind.SEND_EMAIL, pace.allowance, Window(SENDERS, SENDERS)),
             (Kind.SEND_PHONE, messages, Window(SENDERS, SENDERS)),
         )
-        kinds = ((Kind.ADD, places, window), *sends) if adds else sends
+        adds: tuple[tuple[Kind, Quota, Window], ...] = ((Kind.ADD, places, window),)
+        kinds = (*(adds if wanted.adds else ()), *(sends if wanted.sends else ()))
         lanes = tuple(Lane(kind, course, pace, quota, own) for kind, quota, own in kinds)
         await _carry_out(course, lanes)
         await _defer(course, lanes, tuple(quota for _, quota, _ in kinds))

@@ -49,7 +49,9 @@ def _seconds(value: object) -> object:
         return value
     parts = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
     if parts is None:
-        return value
+        if re.fullmatch(r"-?\d+(\.\d*)?", text):
+            return value
+        raise ValueError(f"{text!r} is no span of time; write it as 1d, 12h, 45m or a number of seconds")
     days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
     return float(days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 

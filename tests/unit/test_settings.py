@@ -223,3 +223,21 @@ def test_a_silence_is_three_days_and_is_broken_twice_unless_it_is_set(folder):
     assert (load().remind_after, load().reminders) == (3 * 86_400.0, 2)
     with pytest.raises(FixCommand, match=r"remind-after.*reminders"):
         load({"remind_after": "soon", "reminders": -1})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1d", 86_400.0), ("12h", 43_200.0), ("0d", 0.0), ("1d12h", 129_600.0), ("90", 90.0)]
+)
+def test_a_span_of_time_is_written_as_people_say_it(folder, text, seconds):
+    assert load({"missing_for": text}).missing_for == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "1 day", "d", "1w", "-"])
+def test_what_is_no_span_of_time_is_refused_with_how_to_write_one(folder, text):
+    with pytest.raises(FixCommand, match=r"missing-for.*1d, 12h, 45m"):
+        load({"missing_for": text})
+
+
+@pytest.mark.parametrize(("text", "renames"), [("off", False), ("on", True)])
+def test_renames_are_switched_by_words(folder, text, renames):
+    assert load({"renames": text}).renames is renames

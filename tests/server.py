@@ -103,8 +103,13 @@ class Server:
         with contextlib.suppress(PermissionError, subprocess.CalledProcessError):
             subprocess.run([WHEEL / "bin" / "postgres", "--version"], check=True, capture_output=True, **self._as)
             return WHEEL / "bin"
-        shutil.copytree(WHEEL, self.folder / "wheel", symlinks=True)
-        return self.folder / "wheel" / "bin"
+        package = WHEEL.parent
+        copy = self.folder / package.name / WHEEL.name
+        shutil.copytree(WHEEL, copy, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # found from there by their relative path
+        if libraries.is_dir():
+            shutil.copytree(libraries, self.folder / libraries.name)
+        return copy / "bin"
 
     def _run(self, program: str, *arguments: str) -> None:
         with tempfile.TemporaryFile("w+") as told:  # a pipe would be held open by the server

@@ -91,13 +91,12 @@ def test_a_run_on_another_machine_is_told_who_holds_the_directory(shell, serve, 
     process.communicate(timeout=60)
 
 
-def test_a_password_comes_from_the_environment_and_is_never_shown(shell, server, template):
+def test_a_password_comes_from_the_environment_and_is_never_shown_and_who_may_read_may_look(shell, server, template):
     name = server.database(template)
     with server.connect(name) as connection:
         connection.execute("drop role if exists locked; create role locked login password 's3cret'")
-        connection.execute(
-            "grant all on schema importer to locked; grant all on all tables in schema importer to locked"
-        )
+        connection.execute("grant usage on schema importer to locked")
+        connection.execute("grant select on all tables in schema importer to locked")
     address = f"postgresql://locked@/{name}?host={server.folder}"
     refused = shell("status", "--ledger", address)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)

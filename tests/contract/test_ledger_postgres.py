@@ -7,7 +7,9 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
@@ -144,6 +146,36 @@ def test_many_directories_are_written_at_once_without_a_deadlock(connect):
         counts = list(threads.map(work, range(6)))
     assert counts == counts[:1] * 6
     assert counts[0][1]["add", "done"] == 60
+
+
+def test_groups_that_wait_for_each_other_are_parted_by_the_server_and_both_done(connect):
+    """Each takes a directory that is free, then the one that the other has just taken."""
+    ledgers = [connect(patience=60.0), connect(patience=60.0)]
+    numbers = [ledgers[0].directory(name, "loopback") for name in ("a", "b")]
+    met, tries, told = Barrier(2, timeout=30), [], []
+
+    def work(me):
+        mine, others = (numbers[me], numbers[1 - me])
+        while True:
+            tries.append(me)
+            try:
+                with ledgers[me].group():
+                    lease = ledgers[me].acquire(mine, f"o{me}", now=NOON, ttl=TTL)
+                    if len(tries) <= 2:
+                        met.wait()
+                    with suppress(LeaseHeld):
+                        ledgers[me].release(ledgers[me].acquire(others, f"o{me}", now=NOON, ttl=TTL))
+                    ledgers[me].release(lease)
+            except LedgerAway as error:
+                told.append(error.message)
+            else:
+                return
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, range(2)))
+    assert len(tries) == 3, "one of them had to begin again"
+    assert ["gave up on this unit" in message for message in told] == [True]
+    assert [status.lease for status in ledgers[0].status()] == [None, None]
 
 
 def test_several_open_a_new_database_at_once(server):

@@ -144,12 +144,13 @@ class Client:
             async with self._session.post(url, headers=headers, **self._options) as response:
                 body = await self._read(response)
                 status, received = response.status, response.headers
-            self._told = (received.get("Date"), self._wall())
+            now = self._wall()
+            self._told = (received.get("Date"), now)
         except TooLarge:
             return fault(action, "ResponseTooLarge", sent=True)
         except Exception as error:  # noqa: BLE001 - what aiohttp raises holds the URL, and so names: all of it ends here
             return _failed(action, error)
-        return classify(action, status=status, headers=received, body=body, now=self._wall())
+        return classify(action, status=status, headers=received, body=body, now=now)
 
     def _headers(self, action: str, query: str, keys: Keys) -> dict[str, str]:
         headers = {

@@ -59,7 +59,7 @@ def check(
     from importer.report.console import findings, places
     from importer.report.findings import listed
 
-    target = _aimed(report, file)
+    target = aimed(report, file)
     checkup = job(file, settings)
     if target:
         out.wrote(target.path, target.write(checkup.report))
@@ -106,7 +106,7 @@ def run(
     from importer.report.console import summary
 
     file = chosen(file, settings, every=all, report=report)
-    target = _aimed(report, file, again=True)
+    target = aimed(report, file, again=True)
     work = partial(run_all, settings) if all else partial(job, file, settings)
     with traces("run", settings, out.trouble) as left:
         result = anyio.run(watched, work, out, left.watch, backend_options=swift())
@@ -135,7 +135,7 @@ def chosen(file: str | None, settings: "Settings", *, every: bool, report: Path 
     return found or ""
 
 
-def _aimed(report: Path | None, file: str, *, again: bool = False) -> "Target | None":
+def aimed(report: Path | None, file: str, *, again: bool = False) -> "Target | None":
     """Where a report is to go, if one is asked for; ``again``: the file is read once more for it."""
     if report is None:
         return None

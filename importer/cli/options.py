@@ -89,6 +89,11 @@ RESERVE: Options = {
     "reserve": option(int | None, "Mails of the day that are kept for people (0)."),
 }
 
+CHASING: Options = {
+    "remind_after": option(str | None, "Silence after which a contact gets one more mail, as 3d or 12h (3d)."),
+    "reminders": option(int | None, "Mails, at most, to a contact that stays silent after its first (2)."),
+}
+
 COURSE: Options = {
     "wait": option(bool | None, "Stay, and go on when the next day's sends begin.", "--wait"),
     "wait_for_lease": option(bool | None, "Wait while another run holds the directory.", "--wait-for-lease"),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.commands import chosen
+from importer.cli.commands import RunReportTo, aimed, chosen
 from importer.cli.options import (
+    CHASING,
     COURSE,
     DIRECTORY,
     LEDGER,
@@ -46,7 +47,7 @@ PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done,
 PlanTo = Annotated[Path | None, typer.Option("--out", help="Save the plan in this file for importer apply, and stop.")]
 
 
-@takes(SYNCING, READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
+@takes(SYNCING, CHASING, READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
 def sync(
     *,
     file: FileOrProfile = None,
@@ -55,6 +56,7 @@ def sync(
     all: All = False,  # noqa: A002  the option's name
     plan: PlanOnly = False,
     to: PlanTo = None,
+    report: RunReportTo = None,
 ) -> None:
     """Make the directory match the file: add, update and, if asked, delete; again does what is left."""
     import anyio
@@ -68,7 +70,8 @@ def sync(
     from importer.report.console import summary
     from importer.report.drafts import spared
 
-    file = chosen(file, settings, every=all)
+    file = chosen(file, settings, every=all, report=report)
+    target = aimed(report, file, again=True)
     if plan or to:
         if all:
             raise FixCommand("--plan and --out are of one file, and --all has many", hint="name FILE and --profile")
@@ -77,6 +80,8 @@ def sync(
     with traces("sync", settings, out.trouble) as left:
         result = anyio.run(watched, work, out, left.watch, backend_options=swift())
         left.ended(result)
+    if target:
+        out.wrote(target.path, target.write_standing(result, file, settings))
     out.result(result.as_json(), *summary(result), *spared(result.as_json()))
     raise typer.Exit(result.exit_code)
 

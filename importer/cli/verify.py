@@ -6,20 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.options import COURSE, DIRECTORY, LEDGER, LIMITS, NOW, OUTPUT, RESERVE, TRACES, Options, option, takes
+from importer.cli.options import (
+    CHASING,
+    COURSE,
+    DIRECTORY,
+    LEDGER,
+    LIMITS,
+    NOW,
+    OUTPUT,
+    RESERVE,
+    TRACES,
+    Options,
+    takes,
+)
 from importer.cli.out import Out
 
 if TYPE_CHECKING:
     from importer.settings import Settings
 
-CHASING: Options = {
-    "remind_after": option(str | None, "Silence after which a contact gets one more mail, as 3d or 12h (3d)."),
-    "reminders": option(int | None, "Mails, at most, to a contact that stays silent after its first (2)."),
-    "wait_for_lease": COURSE["wait_for_lease"],
-}
+WAITING: Options = {"wait_for_lease": COURSE["wait_for_lease"]}
 
 
-@takes(CHASING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, TRACES, OUTPUT)
+@takes(CHASING, WAITING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, TRACES, OUTPUT)
 def verify(
     *,
     settings: "Settings",

@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -104,7 +105,7 @@ async def carry_out(
         watch(course)
     tell_begun(course, task.command, task.file, task.settings)
     began = course.clock.ticks() if begun is None else begun
-    ready, lost = None, False
+    ready, after, lost = None, None, False
     try:
         async with kept(course, connect.limits(task.settings)), ending(course, task.settings):
             listed = await _look(course, world) if await _wanted(course, task) else ()
@@ -112,13 +113,15 @@ async def carry_out(
             await _foresee(course)
             world.tally.span("stage", began, course.clock.ticks())
             await _submit(course, world, ready, task.settings)
+            if task.after is not None and not course.halted:
+                after = await task.after(course, world, task, ready)
     except BaseExceptionGroup as group:
         error = cause(group)
         if not isinstance(error, LeaseLost) or ready is None:
             raise error from None
         lost = True
     assert ready is not None
-    return await _finish(course, ready, task, lease_lost=lost)
+    return await _finish(course, ready, task, lease_lost=lost, after=after)
 
 
 async def _look(course: Course, world: World) -> Sequence[Listed]:
@@ -234,7 +237,9 @@ async def ending(course: Course, settings: Settings) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def _finish(course: Course, ready: Ready, task: Task, *, lease_lost: bool) -> Summary:
+async def _finish(
+    course: Course, ready: Ready, task: Task, *, lease_lost: bool, after: Mapping[str, Any] | None
+) -> Summary:
     directory, settings, tally = course.lease.directory, task.settings, course.tally
     whole: Totals = await course.desk.do(lambda ledger: ledger.totals(directory)) if ready.changes else Totals()
     totals = Totals() if ready.alone else await course.desk.do(lambda ledger: ledger.totals(directory, ready.sheet))
@@ -258,6 +263,7 @@ async def _finish(course: Course, ready: Ready, task: Task, *, lease_lost: bool)
         lease_lost=lease_lost,
         notes=(STRANGERS,) if tally.strangers else (),
         changes=ready.told,
+        verification=after,
     )
     await close(course, summary)
     return summary

@@ -1,13 +1,15 @@
 """Sync: make the directory match the file, by the same way as run, and with guards before anything is deleted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from importer.directory import Listed
+from importer.directory.codes import READS
 from importer.jobs import connect
 from importer.jobs.draft import told
 from importer.jobs.many import Watch, many
@@ -15,6 +17,7 @@ from importer.jobs.reading import options
 from importer.jobs.run import errand, in_directory
 from importer.jobs.task import Ready, Task, task_of, tasks_of
 from importer.jobs.telling import tell_staged
+from importer.jobs.verify import see_through
 from importer.ledger.port import Ledger, Staged
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixAccess, FixFile
@@ -82,7 +85,15 @@ async def sync_all(settings: Settings | None = None, *, watch: Watch | None = No
 
 def synced(task: Task, moment: Moment, command: str = COMMAND) -> Task:
     """A task as a sync of its file."""
-    return replace(task, command=command, stage=partial(_stage, moment))
+    after = _after if command == COMMAND else None
+    return replace(task, command=command, stage=partial(_stage, moment), after=after)
+
+
+async def _after(course: Course, world: World, task: Task, ready: Ready) -> Mapping[str, Any]:
+    """At the end of a sync: who is verified by now, and one more mail for the silent from what the day has left."""
+    changed = any(action not in READS for action in course.tally.calls)
+    listed = await world.look() if changed else ready.listed
+    return (await see_through(course, world, task.settings, listed)).counts()
 
 
 def mark(file: str | Path) -> Mark | None:

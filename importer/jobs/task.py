@@ -45,6 +45,7 @@ class Task:
     routes: Sequence[str] | None = None
     command: str = "run"
     stage: "Stage | None" = None  # how it is planned and written down, where not as `run` does it
+    after: "After | None" = None  # what follows when it is carried out; its figures, for the summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class Stage(Protocol):
     """Plans a task, given the directory as listed, and writes the plan down."""
 
     async def __call__(self, course: Course, world: World, task: Task, listed: Sequence[Listed], /) -> Ready: ...
+
+
+class After(Protocol):
+    """Follows a task that was carried out; what it found, for the summary."""
+
+    async def __call__(self, course: Course, world: World, task: Task, ready: Ready, /) -> Mapping[str, Any]: ...
 
 
 def task_of(file: str | Path, settings: Settings) -> Task:

@@ -42,6 +42,7 @@ class Summary:
     barred: int | None = None  # the exit code of what kept it from its end
     notes: tuple[str, ...] = field(default=())
     changes: Mapping[str, Any] | None = None  # of a sync: what it planned, whom it spared, what is held back
+    verification: Mapping[str, Any] | None = None  # of a sync: contacts by how far they are on their way to verified
 
     @property
     def deferred(self) -> Waiting | None:
@@ -89,6 +90,7 @@ class Summary:
             "stopped": self.stopped,
             "notes": list(self.notes),
             **changes,
+            **({"verification": dict(self.verification)} if self.verification is not None else {}),
             "exit_code": self.exit_code,
         }
 

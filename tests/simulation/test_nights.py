@@ -3,10 +3,11 @@ whom the rules protect was deleted. SEED=17 replays one of them.
 """
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from multiprocessing import get_context
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from nights import CRASHES, DAILY, NIGHTS, played
 from importer.model.operation import Status
 
 ZONE = ZoneInfo("Asia/Shanghai")
+REMIND_AFTER, REMINDERS = 3 * 86_400, 2  # the settings' defaults
 
 
 def faults(universe):
@@ -50,7 +52,7 @@ def _truth(universe):
 
 
 def _mails(universe):
-    """No day has more than it may, and each address got one mail, and one more for each attempt in doubt."""
+    """No day has more than it may; each address got one mail, reminders in their time, and one more for each doubt."""
     days = Counter(datetime.fromtimestamp(mail.sent_at, ZONE).date() for mail in _sent(universe))
     yield from (f"{count} mails on {day}" for day, count in days.items() if count > DAILY)
     refused = universe.refused["SendEmailVerificationForMessageContact", "SendValidateCodeExceedsLimitForAccount"]
@@ -60,9 +62,19 @@ def _mails(universe):
         from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
         where a.kind = 'send_email_verification' and a.outcome = 'doubt' group by 1"""
     doubts = Counter(dict(universe.ledger._db.connection.execute(sql)))
-    for address, count in Counter(mail.target for mail in _sent(universe)).items():
-        if count > 1 + doubts[address] + (2 if universe.scenario.trouble else 0):
-            yield f"{count} mails to {address} with {doubts[address]} doubtful attempts"
+    for address, times in _times(universe).items():
+        extra = doubts[address] + (2 if universe.scenario.trouble else 0)
+        hasty = sum(later - sooner < REMIND_AFTER for sooner, later in pairwise(times))
+        if hasty > extra or len(times) > 1 + REMINDERS + extra:
+            yield f"{len(times)} mails to {address}, {hasty} of them too soon, with {doubts[address]} doubtful attempts"
+
+
+def _times(universe):
+    """When each address was mailed."""
+    times = defaultdict(list)
+    for mail in _sent(universe):
+        times[mail.target].append(mail.sent_at)
+    return times
 
 
 def _sent(universe):

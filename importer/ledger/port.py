@@ -76,6 +76,7 @@ TABLES = {
     "operations": ("id",),
     "attempts": ("id",),
     "deferrals": ("directory", "kind"),
+    "shares": ("name",),
     "tallies": ("directory", "what", "word"),
 }
 Cells = tuple[str | int | None, ...]

@@ -26,7 +26,7 @@ def test_the_sample_runs_once_and_every_command_reads_the_ledger(shell, database
     result = shell.json("run", "contacts.csv", "--emulator", "--ledger", database)
     assert result["contacts"]["sent"] == 5
     again = shell.json("run", "contacts.csv", "--emulator", "--ledger", database)
-    assert (again["contacts"]["sent"], list(again["calls"])) == (5, ["ListMessageContacts"])
+    assert (again["contacts"]["sent"], again["calls"]) == (5, {})
     (directory,) = shell.json("status", "--ledger", database)["directories"]
     assert directory["contacts"]["sent"] == 5
     shell.more["IMPORTER_LEDGER"] = database

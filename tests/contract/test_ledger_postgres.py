@@ -112,6 +112,14 @@ def test_a_process_that_stops_amid_a_write_does_not_keep_the_directory(connect):
         book.claim()
 
 
+def test_an_export_may_be_read_as_slowly_as_its_reader_likes_and_writes_may_not(connect):
+    """A pager holds an export up for hours; a write that is held up is given up."""
+    ledger, limit = connect(), "show idle_in_transaction_session_timeout"
+    with ledger._db.aside() as reading:
+        assert reading.execute(limit).fetchone() == ("0",)
+    assert raw(ledger).execute(limit).fetchone() == ("15s",)
+
+
 # -- side by side
 
 

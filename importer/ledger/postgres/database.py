@@ -24,6 +24,7 @@ commit"""
 LAST = """
 insert into units as u values (%s, 0, now_ms()) on conflict (name) do update set at = excluded.at returning number"""
 LOOK = "begin isolation level repeatable read read only"
+LEISURE = "set idle_in_transaction_session_timeout = 0"
 RETRY = 0.5  # seconds between attempts to connect again
 
 
@@ -89,9 +90,10 @@ class Database:
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
-        """A connection of its own, for reading at leisure what is there now."""
+        """A connection of its own, for reading at leisure what is there now: it keeps nobody waiting."""
         with self._connect() as connection:
             try:
+                connection.execute(LEISURE)
                 connection.execute(LOOK)
                 yield connection
             except psycopg.Error as error:

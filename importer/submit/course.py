@@ -2,7 +2,7 @@
 
 import random
 from asyncio import Queue, QueueEmpty
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -52,7 +52,7 @@ class Stop:
 class Tally:
     """What this run has done so far; calls by operation and code, and when things began and ended (in ticks)."""
 
-    calls: dict[str, Counter[str]] = field(default_factory=dict)
+    calls: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     planned: Counter[Kind] = field(default_factory=Counter)
     done: Counter[Kind] = field(default_factory=Counter)
     failed: Counter[Kind] = field(default_factory=Counter)
@@ -85,7 +85,7 @@ class Counted:
         ticks = self.tally.events.clock.ticks
         begun = ticks()
         answer = await self.caller.call(action, parameters)
-        self.tally.calls.setdefault(action, Counter())[answer.code] += 1
+        self.tally.calls[action][answer.code] += 1
         self.tally.events.call(action, answer, ticks() - begun)
         return answer
 

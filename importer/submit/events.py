@@ -1,7 +1,6 @@
 """Events: what happens in a run, told to whoever listens as it happens; never a name, an address or a number."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,14 +14,9 @@ Listener = Callable[[float, str | None, str, dict[str, Any]], None]
 _about: ContextVar[Operation | None] = ContextVar("about", default=None)
 
 
-@contextmanager
-def about(operation: Operation) -> Iterator[None]:
-    """The calls made inside are for this operation."""
-    token = _about.set(operation)
-    try:
-        yield
-    finally:
-        _about.reset(token)
+def about(operation: Operation) -> None:
+    """The calls that this task makes from here on are for this operation, until it names another."""
+    _about.set(operation)
 
 
 @dataclass(slots=True)
@@ -39,6 +33,8 @@ class Events:
 
     def call(self, action: str, answer: Answer, seconds: float) -> None:
         """One call on the wire; ``operation`` and ``contact`` (the ledger's number) where it was for one."""
+        if self.listener is None:
+            return
         operation = _about.get()
         self.tell(
             "call",

@@ -124,8 +124,8 @@ class Lane:
 
     async def _work(self, backlog: Backlog, changes: Changes) -> None:
         while (operation := await _next(backlog)) is not None:
-            with about(operation):
-                await self._carry_out(operation, changes)
+            about(operation)
+            await self._carry_out(operation, changes)
             self._held -= 1
             if self._held <= AHEAD * self.window.limit // 2:
                 self.wake()

@@ -24,7 +24,7 @@ def taken(words: list[str], folder: Path) -> Figures:
     for left in folder.glob("importer.db*"):
         left.unlink()
     took = command(words, folder)
-    return {"seconds": took.seconds, "CPU seconds": took.processor, "peak MB": took.peak}
+    return {"seconds": took.seconds, "CPU seconds": took.processor}
 
 
 def measure(size: Size) -> Table:

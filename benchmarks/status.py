@@ -78,7 +78,7 @@ def filled(path: Path, count: int) -> Path:
 def told(ledger: Path) -> Figures:
     words = [sys.executable, "-m", "importer", "status", "--json", "--ledger", str(ledger)]
     took = command(words, ledger.parent)
-    return {"seconds": took.seconds, "CPU seconds": took.processor, "peak MB": took.peak}
+    return {"seconds": took.seconds, "CPU seconds": took.processor}
 
 
 def checked(ledger: Path, count: int) -> None:

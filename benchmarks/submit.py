@@ -175,9 +175,9 @@ def sdk_client(place: Place) -> Any:
     from alibabacloud_tea_openapi.models import Config
 
     ident, secret = KEYS.values()
-    return Official(
-        Config(access_key_id=ident, access_key_secret=secret, endpoint=f"127.0.0.1:{place.port}", protocol="HTTPS")
-    )
+    patient = {"connect_timeout": 60_000, "read_timeout": 60_000}  # milliseconds, for busy machines
+    place_of = {"endpoint": f"127.0.0.1:{place.port}", "protocol": "HTTPS"}
+    return Official(Config(access_key_id=ident, access_key_secret=secret, **place_of, **patient))
 
 
 def sdk_request(values: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ def staging(count: int) -> Staging:
     rows = pl.DataFrame(list(contacts(count)), schema=dict.fromkeys(columns, pl.String), orient="row").select(
         pl.int_range(2, count + 2).alias("line"), pl.col("name").alias("key"), *columns
     )
-    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in ("state", "cells", "findings"))
+    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in ("state", "was", "cells", "findings"))
     return Staging("contacts.csv", None, "d", "{}", 0, rows, rows.clear(), rows.clear())
 
 

@@ -54,7 +54,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
-app.add_typer(fleet, name="fleet")
+app.add_typer(fleet)
 app.add_typer(ledger)
 
 

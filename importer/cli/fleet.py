@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from importer.settings import Settings
 
 fleet = typer.Typer(
+    name="fleet",
     help="Many directories on many machines: a shared ledger, a queue, workers.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -1,4 +1,4 @@
-"""Where the table is on the page: its header, blank and totals rows, and a second table below it."""
+"""Where the table is on the page: its header, and how wide its rows are."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

@@ -8,7 +8,8 @@ import polars as pl
 
 from importer.model.finding import Finding
 from importer.sheet import faults
-from importer.sheet.columns import hits, key
+from importer.sheet.columns import key
+from importer.sheet.second import Rows, Span, spans
 
 TOTALS = re.compile(
     r"\s*(?:(?:grand\s+|sub-?\s?)?totals?|sum)\s*[:：=]?\s*[\d.,]*\s*|\s*(?:合计|总计|小计|共计|合計|總計|小計|共計).{0,12}",
@@ -19,11 +20,15 @@ EDGES_MAX = 10_000  # rows beside blank ones that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """Findings of rows, notes on the file, and the rows to leave out."""
+    """Findings of rows that are no records, notes on the file, and the rows to leave out."""
 
     findings: list[pl.DataFrame]
     notes: list[Finding]
     drop: list[int]
+
+    def told(self) -> pl.Series:
+        """The rows of which nothing more is to be said."""
+        return pl.concat([part["row"] for part in self.findings])
 
 
 def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: Collection[str]) -> Odd:
@@ -35,11 +40,10 @@ def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: C
     cells = frame.drop("line")
     lines = frame["line"]
     repeated = [row for row in _like(cells, headers) if _same(cells.row(row), headers)]
-    second = _second(cells, sorted({*starts, *_like(cells, headers)} - set(repeated)), known)
-    totals = [row for row in ends if (second is None or row < second) and _is_total(cells.row(row))]
-    findings = [_total(lines, cells, totals)]
-    if second is not None:
-        findings.append(_below(lines, blank, second))
+    again = set(_like(cells, headers)) - set(repeated)
+    apart = spans(Rows(cells, blank), sorted(set(starts) - set(repeated)), again, known)
+    totals = [row for row in ends if not _within(row, apart) and _is_total(cells.row(row))]
+    findings = [_total(lines, cells, totals), *(_below(lines, blank, span) for span in apart)]
     notes = [_again(lines, repeated)] if repeated else []
     return Odd(findings, notes, repeated)
 
@@ -67,9 +71,8 @@ def _same(row: tuple[str | None, ...], headers: Sequence[str]) -> bool:
     return len(headers) > 1 and all(key(cell or "") == key(header) for cell, header in zip(row, headers, strict=True))
 
 
-def _second(cells: pl.DataFrame, candidates: Sequence[int], known: Collection[str]) -> int | None:
-    """The first row that names two or more columns, though it is not the header."""
-    return next((row for row in candidates if hits([c or "" for c in cells.row(row)], known) >= 2), None)
+def _within(row: int, apart: Sequence[Span]) -> bool:
+    return any(first <= row < last for first, last in apart)
 
 
 def _is_total(row: tuple[str | None, ...]) -> bool:
@@ -88,13 +91,15 @@ def _total(lines: pl.Series, cells: pl.DataFrame, totals: Sequence[int]) -> pl.D
     )
 
 
-def _below(lines: pl.Series, blank: pl.Series, first: int) -> pl.DataFrame:
-    places = pl.int_range(first, len(lines), dtype=pl.UInt32, eager=True).filter(~blank[first:])
+def _below(lines: pl.Series, blank: pl.Series, span: Span) -> pl.DataFrame:
+    first, last = span
+    places = pl.int_range(first, last, dtype=pl.UInt32, eager=True).filter(~blank[first:last])
     found = pl.DataFrame({"row": places, "line": lines.gather(places)})
+    rows = f"{len(places)} row{'s' if len(places) > 1 else ''}"
     return faults.rows(
         faults.SECOND_TABLE,
         found,
-        message=f"line {lines[first]} begins a second table with columns of its own",
+        message=f"line {lines[first]} begins a second table with columns of its own, which is left out: {rows}",
         hint="Put the second table into a sheet or file of its own.",
     )
 

@@ -38,16 +38,30 @@ class Answer:
     columns: list[list[bytes]]
 
 
-def parse(data: bytes, request: dict[str, Any], *, file: str, expanded: int) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the parser may take: bytes of address space, seconds of processor time, and seconds on the clock."""
+
+    memory: int
+    seconds: int
+    clock: int
+
+    @staticmethod
+    def of(expanded: int) -> "Limits":
+        """The limits for a workbook of so many bytes when decompressed."""
+        seconds = SECONDS + expanded // PACE
+        return Limits(MEMORY + PER_BYTE * expanded, seconds, seconds * BUSY + GRACE)
+
+
+def parse(data: bytes, request: dict[str, Any], limits: Limits, *, file: str) -> Answer:
     """Parse a workbook apart. Raises `FixFile` when the parser refuses it, breaks, or takes too much."""
-    seconds = SECONDS + expanded // PACE
-    memory = MEMORY + PER_BYTE * expanded
-    command = [sys.executable, "-I", "-S", "-c", START, json.dumps(sys.path), str(memory), str(seconds)]
+    path = json.dumps(sys.path)
+    command = [sys.executable, "-I", "-S", "-c", START, path, str(limits.memory), str(limits.seconds)]
     order = json.dumps(request).encode()
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and our own code
             command, input=len(order).to_bytes(8, "big") + order + data, capture_output=True, check=False,
-            timeout=seconds * BUSY + GRACE, env=environment(),
+            timeout=limits.clock, env=environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise _slow(file) from None

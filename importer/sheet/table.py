@@ -44,7 +44,8 @@ def assemble(grid: Grid, notes: Sequence[Finding], known: Collection[str]) -> Ta
     empty = [faults.found(faults.NO_ROWS, EMPTY, hint="Fill in a row for each record.")] if rows.is_empty() else []
     findings = [
         faults.frame([*empty, *notes, *strange.notes]),
-        *(_renumbered(part, rows) for part in (*grid.findings, *strange.findings)),
+        *(_renumbered(_unsaid(part, strange.told()), rows) for part in grid.findings),
+        *(_renumbered(part, rows) for part in strange.findings),
     ]
     names = _unique(headers, kept)
     frame = rows.drop("row", "line").rename(dict(zip((str(i) for i in kept), names, strict=True)))
@@ -63,6 +64,11 @@ def _blank(frame: pl.DataFrame) -> pl.Series:
     rest = frame[places].select(pl.all().str.strip_chars().fill_null("") == "")
     blank = places.filter(reduce(and_, rest.get_columns()))
     return pl.Series([False]).new_from_index(0, frame.height).scatter(blank, values=True)
+
+
+def _unsaid(findings: pl.DataFrame, told: pl.Series) -> pl.DataFrame:
+    """The findings of rows that are not told whole, as totals or as a second table: one finding is enough for those."""
+    return findings if told.is_empty() else findings.filter(~pl.col("row").is_in(told.implode()).fill_null(value=False))
 
 
 def _renumbered(findings: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

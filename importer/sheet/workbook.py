@@ -44,7 +44,7 @@ def sheet(source: "Source", options: "Options", notes: Sequence[Finding]) -> She
     """Read one sheet of a workbook. Raises `FixFile`."""
     found = _archive(source)
     request = {"format": found.format, "sheet": options.sheet}
-    answer = sandbox.parse(source.data, request, file=source.file, expanded=found.expanded)
+    answer = sandbox.parse(source.data, request, sandbox.Limits.of(found.expanded), file=source.file)
     page = _Page(answer, source.file, options)
     made = table.assemble(page.grid(), [*notes, *page.notes()], options.known)
     return Sheet(

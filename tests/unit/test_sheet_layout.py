@@ -200,6 +200,79 @@ def test_a_second_table_below_is_never_read_under_the_first_header():
     assert found == [("second-table", 1, 4), ("second-table", 2, 5), ("second-table", 3, 6)]
 
 
+PEOPLE = f"{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\nAnn,a@x.cn,13900001234,Other,FaultMessage\n\n"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Department,Floor,,,\nSales,3,,,\nIT,North wing,,,\n",
+        "Department,Floor\nSales,3\nIT,4\n",  # ragged in the eyes of the first
+        "Department,Head,Phone\nSales,Li Wei,86-13900001234\nIT,Wang Fang,86-13900001235\n",
+        "部门,负责人,楼层,备注,编号,地址\n销售部,李伟,3,,1,x\n技术部,王芳,4,,2,y\n",
+        "部门一览\n部门,楼层\n销售部,三楼\n",
+        "A,B,C,D,E\n1,2,3,4,5\n1,2,3,4,5\n",
+    ],
+)
+def test_a_second_table_below_is_found_by_its_shape_and_told_row_by_row(below):
+    _, rows, lines, found = sheet(PEOPLE + below)
+    count = below.count("\n")
+    assert rows[:2] == [
+        ("Tom", "t@x.cn", None, "CEO", "FaultMessage"),
+        ("Ann", "a@x.cn", "13900001234", "Other", "FaultMessage"),
+    ]
+    assert found == [("second-table", 2 + number, 5 + number) for number in range(count)]
+    assert lines[2:] == list(range(5, 5 + count))
+
+
+def test_what_a_second_table_leaves_out_is_told_with_its_line_and_number_of_rows():
+    data = (PEOPLE + "\nDepartment,Floor,,,\nSales,3,,,\n").encode()
+    made = table.assemble(delimited.grid(data, sniff(data, "f", None, None, KNOWN), "f"), [], KNOWN)
+    assert set(made.findings["message"]) == {
+        "line 6 begins a second table with columns of its own, which is left out: 2 rows"
+    }
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Eve,e@x.cn,,CEO,FaultMessage\nBob,b@x.cn,,CEO,FaultMessage\n",
+        "Eve,,,CEO,FaultMessage\nBob,,,CEO,FaultMessage\n",  # without their addresses
+        "Eve,unknown,unasked,CEO,FaultMessage\nBob,unknown,none,CEO,FaultMessage\n",  # with values of those above
+        "Eve,unknown,none,Boss,Faults\nBob,b@x.cn,,CEO,FaultMessage\n",  # a wrong row, and a contact right below it
+        "Sales department,,,,\nEve,e@x.cn,,CEO,FaultMessage\nBob,b@x.cn,,CEO,FaultMessage\n",  # a group of contacts
+        "Sales,second floor,,,\n\nEve,e@x.cn,,CEO,FaultMessage\n",  # a line of two words
+        "Made by,Human resources,,,\n",
+        "Eve,e@x.cn,,CEO,FaultMessage\n\nBob,b@x.cn,,CEO,FaultMessage\n\nLi,l@x.cn,,CEO,FaultMessage\n",
+    ],
+)
+def test_contacts_below_blank_rows_are_no_second_table(below):
+    found = sheet(PEOPLE + below)[3]
+    assert "second-table" not in [rule for rule, _, _ in found]
+
+
+def test_contacts_below_a_second_table_are_read():
+    text = PEOPLE + "Department,Floor,,,\nSales,3,,,\n\nIT,4,,,\n\nEve,e@x.cn,,CEO,FaultMessage\n"
+    _, rows, lines, found = sheet(text + "\nRoom,Seats,,,\nA,9,,,\n")
+    assert found == [("second-table", row, line) for row, line in [(2, 5), (3, 6), (4, 8), (6, 12), (7, 13)]]
+    assert (rows[5], lines[5]) == (("Eve", "e@x.cn", None, "CEO", "FaultMessage"), 10)
+
+
+def test_a_table_of_numbers_has_its_second_table_found_too():
+    text = "id,size,price\n1,20,3.50\n2,30,4.50\n\n"
+    assert sheet(text + "shop,town,street\nA,Bonn,x\nB,Ulm,y\n")[3][0] == ("second-table", 2, 5)
+    assert sheet(text + "cheap,small,good\n3,20,3.50\n4,20,4.50\n")[3] == []
+
+
+def test_a_table_that_nothing_tells_from_another_is_read_as_one():
+    assert sheet("word,meaning\ncat,animal\noak,tree\n\nshop,town\nA,Bonn\n")[3] == []
+
+
+def test_a_ragged_row_of_totals_or_of_a_second_table_is_told_once():
+    found = sheet(f"{HEAD}\nTom,t@x.cn,,CEO,FaultMessage\nTotal,1\n\nEmail,Name\na@x.cn,Ann\n")[3]
+    assert found == [("totals-row", 1, 3), ("second-table", 2, 5), ("second-table", 3, 6)]
+
+
 def test_the_header_repeated_is_left_out_with_a_note():
     row = "Tom,t@x.cn,,CEO,FaultMessage\n"
     _, rows, lines, found = sheet(f"{HEAD}\n{row}{HEAD}\n{row}\n{HEAD}\n{row}")

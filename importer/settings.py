@@ -56,6 +56,20 @@ def _seconds(value: object) -> object:
     return float(days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 
 
+def _cron(line: object) -> object:
+    if not isinstance(line, str):
+        return line
+    if len(line.split()) != 5:
+        raise ValueError("five fields say when: minute, hour, day, month, day of week, as 30 1 * * *")
+    try:
+        from croniter import croniter
+    except ImportError:  # only a fleet goes by it, and says what it lacks
+        return line
+    if not croniter.is_valid(line):
+        raise ValueError(f"cron cannot read {line!r}: minute, hour, day, month, day of week, as 30 1 * * *")
+    return line
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What settings were read from; kept, for the other profiles of the file may be asked for."""
@@ -142,7 +156,9 @@ class Settings(BaseSettings):
     lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
     shares: dict[str, float] = Field(default_factory=dict, description="limits of several directories: calls a second")
     shared: tuple[str, ...] = Field((), description="the limits of several directories that this one keeps to")
-    cron: str | None = Field(None, description="when a fleet syncs the profile's file, as 30 1 * * *")
+    cron: Annotated[str | None, BeforeValidator(_cron)] = Field(
+        None, description="when a fleet syncs the profile's file, as 30 1 * * *; in the zone of the day"
+    )
     give_up_after: float = Field(120.0, ge=0, description="seconds without one good answer after which a run stops")
 
     events: str | None = Field(None, description="file that each event is appended to, as JSON lines")

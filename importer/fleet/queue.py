@@ -6,7 +6,7 @@ who may do it is said by the ledger's lease. So a job that is lost costs a look 
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
@@ -17,21 +17,34 @@ from importer.settings import Settings
 
 try:
     from procrastinate import App, JobContext, PsycopgConnector
-    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+    from procrastinate.jobs import Job
     from procrastinate.schema import SchemaManager
 except ImportError:
     raise FixCommand(
         "a fleet needs procrastinate, which is not installed", hint="pip install 'importer[fleet]'"
     ) from None
 
-__all__ = ["App", "ConnectorException", "JobContext", "application", "enqueue", "made", "opened"]
+__all__ = [
+    "App",
+    "ConnectorException",
+    "JobContext",
+    "again",
+    "application",
+    "enqueue",
+    "made",
+    "opened",
+    "revive",
+    "schedule",
+]
 
 logging.getLogger("procrastinate").addHandler(logging.NullHandler())
 logging.getLogger("procrastinate").propagate = False  # what happens is told in our own words, without tracebacks
 
 SCHEMA = "importer_fleet"
 DIRECTORIES, CHORES = "directories", "chores"  # chores do not wait behind directories
-DRAIN = "drain"
+DRAIN, SYNC = "drain", "sync"
+SILENT = 30.0  # seconds after which a worker that gave no sign counts as dead
 MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
 OPTIONS = f"-c search_path={SCHEMA},pg_catalog"
 
@@ -105,3 +118,41 @@ async def enqueue(app: App, profile: str, *, after: float = 0.0) -> bool:
     except AlreadyEnqueued:
         return False
     return True
+
+
+async def schedule(app: App, profile: str, at: int) -> bool:
+    """Put the sync of ``profile`` that is due ``at`` (seconds since the epoch) into the queue; whether nobody had.
+
+    Each time is taken once, however many workers ask, for the queue keeps it in mind; while a sync of the profile still
+    waits there, that one will do.
+    """
+    task = app.configure_task(SYNC, queue=DIRECTORIES, queueing_lock=f"sync {profile}", allow_unknown=True)
+    job: Job = task.make_new_job(profile=profile, timestamp=at)
+    try:
+        return await app.job_manager.defer_periodic_job(job, periodic_id=profile, defer_timestamp=at) is not None
+    except AlreadyEnqueued:
+        return False
+
+
+async def again(app: App, profile: str, at: int, *, after: float = 0.0) -> None:
+    """Put a sync that is not done back into the queue, in ``after`` seconds."""
+    task = app.configure_task(
+        SYNC,
+        queue=DIRECTORIES,
+        queueing_lock=f"sync {profile}",
+        schedule_in={"seconds": after},
+        allow_unknown=True,
+    )
+    with suppress(AlreadyEnqueued):
+        await task.defer_async(profile=profile, timestamp=at)
+
+
+async def revive(app: App) -> list[str]:
+    """Put syncs whose worker died back into the queue; the profiles. A drain needs none of it: the ledger tells."""
+    found = await app.job_manager.get_stalled_jobs(task_name=SYNC, seconds_since_heartbeat=SILENT)
+    revived = []
+    for job in found:
+        with suppress(AlreadyEnqueued, UniqueViolation):  # another waits already
+            await app.job_manager.retry_job(job)
+            revived.append(str(job.task_kwargs["profile"]))
+    return revived

@@ -8,24 +8,34 @@ from typing import Any
 
 import anyio
 
+from importer.fleet import cron
 from importer.fleet.queue import (
     CHORES,
     DIRECTORIES,
     DRAIN,
+    SYNC,
     App,
     ConnectorException,
     JobContext,
+    again,
+    application,
     enqueue,
     opened,
+    revive,
+    schedule,
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
-from importer.model.clock import Clock
+from importer.jobs.sync import sync
+from importer.ledger.port import LeaseHeld
+from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
 from importer.settings import Settings, others
 from importer.submit.course import Course, Desk
 
 WAKE = "* * * * * */5"  # every five seconds: who waits, and whose worker died
+NIGHTLY = "* * * * *"  # every minute: whose file is to be synced
+MISSED = 3600.0  # seconds for which the time of a sync is made up for, when no worker was there
 GAP = 2.0  # seconds in which somebody else may take a directory that is not done: to stage a file, say
 AGAIN = 1.0  # seconds before a queue that was lost is looked for again
 Tell = Callable[[str, dict[str, Any]], None]
@@ -44,7 +54,14 @@ class Worker:
     signal: int | None = None
     courses: list[Course] = field(default_factory=list)
     _staying: bool = True
+    _lines: dict[str, cron.Line] = field(default_factory=dict)
+    _looked: float | None = None  # when it was last asked whose file is to be synced
     _running: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        """Raises `FixCommand` for a ledger that is not shared, and for mistakes in any profile: it may be asked for."""
+        application(self.settings)
+        self._lines = cron.lines(others(self.settings, self.settings.directories))
 
     async def work(self, *, stay: bool = True) -> None:
         """Until it is stopped, or, unless it is to ``stay``, until nothing waits any more. Raises `FixCommand`."""
@@ -101,6 +118,16 @@ class Worker:
             del timestamp
             await self.wake(context.app)
 
+        @app.task(name=SYNC, queue=DIRECTORIES, pass_context=True)
+        async def synced(context: JobContext, *, profile: str, timestamp: int) -> None:
+            await self.sync(context.app, profile, timestamp)
+
+        @app.periodic(cron=NIGHTLY, periodic_id="nights")
+        @app.task(name="nights", queue=CHORES, queueing_lock="nights", priority=10, pass_context=True)
+        async def looked(context: JobContext, timestamp: int) -> None:
+            del timestamp
+            await self.nights(context.app)
+
     async def drain(self, app: App, profile: str) -> None:
         """One turn of a directory; what is left of its work waits at the end of the queue."""
         assert self.desk is not None
@@ -119,6 +146,35 @@ class Worker:
         self.tell("directory left", {"directory": profile, **_words(found)})
         if found.held is None and profile in await self._wanting():
             await enqueue(app, profile, after=0.0 if self.signal is not None or not self._staying else GAP)
+
+    async def sync(self, app: App, profile: str, at: int) -> None:
+        """Sync the profile's file, which was due ``at``; while another holds the directory, it waits in the queue."""
+        try:
+            settings = others(self.settings, [profile])[profile]
+        except FixCommand as error:
+            self.tell("directory unknown here", {"directory": profile, "why": error.message})
+            return
+        self.tell("sync begun", {"directory": profile, "due": iso(at, settings.day_zone)})
+        try:
+            found = await sync(str(settings.file), settings, watch=self._watch)
+        except LeaseHeld:
+            await again(app, profile, at, after=AGAIN)
+        except ImporterError as error:
+            self.tell("sync failed", {"directory": profile, "why": error.message})
+        else:
+            self.tell("sync ended", {"directory": profile, "exit_code": found.exit_code})
+            if self.signal is not None:
+                await again(app, profile, at)  # for another worker
+
+    async def nights(self, app: App) -> None:
+        """Put the sync of each profile whose cron line has come due into the queue, and those whose worker died."""
+        now = self.clock.now()
+        after, self._looked = self._looked or now - MISSED, now
+        for profile, at in cron.due(self._lines, after, now).items():
+            if await schedule(app, profile, at):
+                self.tell("sync due", {"directory": profile})
+        for profile in await revive(app):
+            self.tell("sync revived", {"directory": profile})
 
     async def wake(self, app: App) -> None:
         """Put every directory into the queue that has work and nobody who does it."""

@@ -3,6 +3,7 @@
 FLEET=200x100 has that many directories and contacts; WORKERS=4 that many workers; KILLS=50 kills that often.
 """
 
+import asyncio
 import json
 import os
 import random
@@ -34,6 +35,8 @@ async def main(names):
         await asyncio.Event().wait()
 asyncio.run(main(sys.argv[1:]))
 """
+NIGHT = 1767576600.0  # half past one of the 5th of January 2026
+YEAR = 365 * 24 * 60  # minutes
 HEADER = "Name,EmailAddress,Title,MessageTypes,Directory\n"
 SHORT = ("--call-timeout", 2, "--lease-margin", 2)  # a lease of 4 s
 # Of each directory, the runs in the order of their tokens with the first and last call of each.
@@ -204,6 +207,62 @@ def test_a_directory_whose_key_is_refused_is_left_alone_and_the_others_are_done(
     assert standing[wrong]["reasons"] == ["stopped"]
     assert standing[wrong]["contacts"]["waiting"] == CONTACTS
     assert all(one["state"] == "done" for name, one in standing.items() if name != wrong)
+
+
+class Nights:
+    """Workers of a fleet whose first directory syncs its file by a cron line, asked at chosen times."""
+
+    def __init__(self, fleet):
+        self.fleet, self.name = fleet, fleet.names[0]
+        text = (fleet.shell.folder / "importer.toml").read_text()
+        people = fleet.shell.contacts(3, "people.csv")
+        ours = f'[profiles.{self.name}]\nfile = "{people}"\ncron = "30 1 5 1 *"\nday_zone = "UTC"'
+        text = text.replace(f"[profiles.{self.name}]", ours)
+        (fleet.shell.folder / "importer.toml").write_text(text)
+        self.alter("delete from procrastinate_jobs")  # the queue outlives a test
+        self.alter("delete from procrastinate_periodic_defers")
+
+    def alter(self, statement):
+        with psycopg.connect(self.fleet.database, options="-c search_path=importer_fleet") as connection:
+            connection.execute(statement)
+
+    def at(self, minutes):
+        """What a worker that begins so many minutes after a January's night puts into the queue."""
+        from importer.fleet.queue import opened
+        from importer.fleet.worker import Worker
+        from importer.model.clock import Clock
+        from importer.settings import load
+
+        now = NIGHT + 60 * minutes
+        settings = load({"ledger": self.fleet.database}, config=self.fleet.shell.folder / "importer.toml")
+        told = []
+        worker = Worker(settings, 1, 5.0, lambda event, _: told.append(event), Clock(now=lambda: now))
+
+        async def ask():
+            async with opened(settings) as app:
+                await worker.nights(app)
+
+        asyncio.run(ask())
+        return told
+
+
+def test_a_file_is_synced_once_at_each_time_of_its_cron_line_however_many_workers_there_are(fleet):
+    nights = Nights(fleet)
+    assert [nights.at(minutes) for minutes in (-1, 0, 0, 1, 61)] == [[], ["sync due"], [], [], []]
+    done = fleet.shell("fleet", "drain", *SHORT)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"sync ended +directory={nights.name} exit_code=0", done.stderr), done.stderr
+    assert len(fleet.state(nights.name)["outbox"]) == 3
+    assert [nights.at(minutes) for minutes in (1, YEAR, YEAR + 1)] == [[], ["sync due"], []]
+
+
+def test_a_sync_whose_worker_died_goes_on(fleet):
+    nights = Nights(fleet)
+    assert nights.at(0) == ["sync due"]
+    nights.alter("update procrastinate_jobs set status = 'doing' where task_name = 'sync'")  # by a worker that is gone
+    assert nights.at(1) == ["sync revived"]
+    assert fleet.shell("fleet", "drain", *SHORT).returncode == 0
+    assert len(fleet.state(nights.name)["contacts"]) == 3
 
 
 @pytest.mark.parametrize(

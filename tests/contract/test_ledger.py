@@ -848,6 +848,17 @@ def test_a_directory_is_due_while_something_of_it_may_be_done(book):
     assert (one.profile, one.owner) == (book.profile, None)
 
 
+def test_a_directory_is_not_due_for_what_only_a_sync_carries_out(book):
+    book.stage(row(2, "anna"))
+    book.add_all()
+    (send,) = book.claim(Kind.SEND_EMAIL)
+    book.record(sent(send, at=NOON + 10))
+    finished(book)
+    wanted = {"title": ("CEO", "Other")}
+    book.ledger.intend(book.lease, None, [Step(key="anna", kind=Kind.UPDATE, wanted=wanted)], now=NOON + 20)
+    assert profiles_due(book, NOON + 30) == []
+
+
 def test_a_directory_whose_last_run_never_ended_is_due_and_nobody_holds_it_once_its_lease_is_over(book):
     (one,) = book.ledger.due(now=NOON + TTL - 1)
     assert one.owner == book.owner

@@ -4,12 +4,14 @@ from importer.ledger.port import Due
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import milliseconds, seconds
 
+# Updates and deletes are carried out by a sync alone, which plans them anew.
 DUE = """
 select d.id, d.profile, d.endpoint, case when d.lease_until > now_ms() then d.lease_owner end from directories d
 where
     exists (
         select 1 from operations o
-        where o.directory = d.id and o.status = 'pending' and (o.not_before is null or o.not_before <= now_ms())
+        where o.directory = d.id and o.status = 'pending' and o.kind not in ('update', 'delete')
+          and (o.not_before is null or o.not_before <= now_ms())
           and not exists (
             select 1 from deferrals w
             where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > now_ms())))

@@ -5,12 +5,14 @@ import apsw
 from importer.ledger.port import Due
 from importer.ledger.sqlite.leases import milliseconds, seconds
 
+# Updates and deletes are carried out by a sync alone, which plans them anew.
 DUE = """
 select d.id, d.profile, d.endpoint, case when d.lease_until > ?1 then d.lease_owner end from directories d
 where
     exists (
         select 1 from operations o
-        where o.directory = d.id and o.status = 'pending' and (o.not_before is null or o.not_before <= ?1)
+        where o.directory = d.id and o.status = 'pending' and o.kind not in ('update', 'delete')
+          and (o.not_before is null or o.not_before <= ?1)
           and not exists (
             select 1 from deferrals w
             where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > ?1)))

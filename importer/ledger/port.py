@@ -480,7 +480,10 @@ class Ledger(Protocol):
         """
 
     def mailed(self, directory: int, since: float) -> list[tuple[float, str]]:
-        """When and to which address each mail after ``since`` was, or may have been, sent; the oldest first."""
+        """When at the latest, and to which address, each mail after ``since`` was or may have been sent; oldest first.
+
+        One whose call began more than `UNDER_WAY` before ``since`` is left out.
+        """
 
     def refusal(self, directory: int, kind: Kind = Kind.SEND_EMAIL) -> tuple[float, float | None] | None:
         """When the directory last said that the day's sends are used up, and when the first one after it went out."""

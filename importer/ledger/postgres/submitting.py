@@ -69,12 +69,13 @@ select count(*) from attempts
 where directory = %(directory)s and started_at >= %(since)s::bigint - %(under_way)s::bigint
   and ended_at >= %(since)s::bigint and started_at < %(until)s::bigint
   and kind = '{kind}' and outcome in ('done', 'doubt')"""
+# One may have gone out as late as its call ended, or as it was found that its program had.
 MAILED = """
-select a.started_at, c.email_address
+select a.ended_at, c.email_address
 from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
-where a.directory = %s and a.started_at > %s
+where a.directory = %s and a.started_at > %s and a.ended_at > %s
   and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
-order by a.started_at"""
+order by a.ended_at"""
 EVER = 1 << 62  # later than any time
 REFUSED = "select max(started_at) from attempts where directory = %s and outcome = 'daily' and kind = %s"
 AGAIN = """
@@ -157,7 +158,10 @@ def sends_since(c: Cursor, directory: int, since: float, until: float | None, ki
 
 
 def mailed(c: Cursor, directory: int, since: float) -> list[tuple[float, str]]:
-    return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
+    return [
+        (seconds(at), address)
+        for at, address in c.execute(MAILED, (directory, milliseconds(since - UNDER_WAY), milliseconds(since)))
+    ]
 
 
 def refusal(c: Cursor, directory: int, kind: Kind) -> tuple[float, float | None] | None:

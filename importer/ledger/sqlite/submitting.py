@@ -68,12 +68,13 @@ SENDS = """
 select count(*) from attempts
 where directory = ?1 and started_at >= ?2 - ?4 and ended_at >= ?2 and started_at < ?3
   and kind = '{kind}' and outcome in ('done', 'doubt')"""
+# One may have gone out as late as its call ended, or as it was found that its program had.
 MAILED = """
-select a.started_at, c.email_address
+select a.ended_at, c.email_address
 from attempts a join operations o on o.id = a.operation join contacts c on c.id = o.contact
-where a.directory = ? and a.started_at > ?
+where a.directory = ? and a.started_at > ? and a.ended_at > ?
   and a.kind = 'send_email_verification' and a.outcome in ('done', 'doubt')
-order by a.started_at"""
+order by a.ended_at"""
 EVER = 1 << 62  # later than any time
 REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily' and kind = ?"
 AGAIN = """
@@ -150,7 +151,10 @@ def sends_since(c: apsw.Connection, directory: int, since: float, until: float |
 
 
 def mailed(c: apsw.Connection, directory: int, since: float) -> list[tuple[float, str]]:
-    return [(seconds(at), address) for at, address in c.execute(MAILED, (directory, milliseconds(since)))]
+    return [
+        (seconds(at), address)
+        for at, address in c.execute(MAILED, (directory, milliseconds(since - UNDER_WAY), milliseconds(since)))
+    ]
 
 
 def refusal(c: apsw.Connection, directory: int, kind: Kind) -> tuple[float, float | None] | None:

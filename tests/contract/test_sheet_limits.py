@@ -50,10 +50,12 @@ def test_the_child_limits_its_own_processor_time_and_memory():
     assert done.stdout.split() == [str(SMALL.memory), str(SMALL.seconds)]
 
 
-def test_a_workbook_is_read_within_its_limits_and_refused_beyond_the_clock():
+def test_a_workbook_is_read_within_its_limits_and_refused_beyond_the_clock_or_the_memory():
     assert parse(SMALL).head["positions"] == [0, 1]
     with pytest.raises(FixFile, match="takes too long to read"):
         parse(replace(SMALL, clock=0))
+    with pytest.raises(FixFile, match="needs more memory"):
+        parse(replace(SMALL, memory=1 << 20))
 
 
 def test_a_parser_that_used_its_processor_time_up_is_told_as_too_slow():

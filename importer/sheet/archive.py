@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from importer.model.errors import FixFile
 from importer.sheet.source import RATIO_FROM, RATIO_MAX, SIZE_MAX, Source
+from importer.sheet.worker import UNLOCK
 
 ENTRIES_MAX = 10_000
 SAVE = "Open it in the program that made it and save it as .xlsx or CSV."
@@ -58,7 +59,7 @@ def _refuse_hostile(source: Source, entries: list[zipfile.ZipInfo]) -> None:
         if ".." in plain(entry.filename).split("/") or ":" in entry.filename[:2]:
             raise FixFile(f"{file}: a part of it names a place outside the workbook", hint=SAVE)
         if entry.flag_bits & 1:
-            raise FixFile(f"{file}: is protected by a password", hint="Save a copy without the password.")
+            raise FixFile(f"{file}: is protected by a password", hint=UNLOCK)
     expanded = sum(entry.file_size for entry in entries)
     if expanded > SIZE_MAX:
         raise FixFile(

@@ -78,6 +78,10 @@ class Locked(Exception):
     """The workbook is encrypted."""
 
 
+class Old(Exception):
+    """The workbook is of a time before Unicode, in letters that the parser does not know."""
+
+
 class Zip:
     """The parts of a zipped workbook, by their paths without letter case."""
 
@@ -103,7 +107,7 @@ class Zip:
 
 
 def look(data: bytes, kind: str) -> Book:
-    """Open the parts of a workbook that say more than its cells. Raises `Damaged` or `Locked`."""
+    """Open the parts of a workbook that say more than its cells. Raises `Damaged`, `Locked` or `Old`."""
     if kind == "xlsx":
         from importer.sheet.xlsx import Xlsx
 

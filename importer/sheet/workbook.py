@@ -13,6 +13,7 @@ from importer.sheet.columns import TYPE_WORDS, hits, key, letters, plain
 from importer.sheet.grid import Grid
 from importer.sheet.layout import Shape
 from importer.sheet.sheet import Sheet
+from importer.sheet.worker import UNLOCK
 
 if TYPE_CHECKING:
     from importer.sheet.reader import Options
@@ -60,7 +61,7 @@ def _archive(source: "Source") -> archive.Archive:
     if source.kind == "html":
         return archive.Archive("html", len(source.data))
     if ENCRYPTED in source.data:
-        raise FixFile(f"{source.file}: is protected by a password", hint="Save a copy without the password.")
+        raise FixFile(f"{source.file}: is protected by a password", hint=UNLOCK)
     return archive.Archive("xls", len(source.data))
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 CELLS_MAX = 60_000_000  # in the used range of a sheet
 ANEW = "Open it in the program that made it and save it as .xlsx or CSV."
-LOCKED = ("is protected by a password", "Save a copy without the password and give that.")
+UNLOCK = "Open it and save a copy without the password as .xlsx; so too if it opens without asking for one."
+LOCKED = ("is protected by a password", UNLOCK)
+OLD = "is a workbook from before Excel 97, whose Chinese, Japanese or Korean letters cannot be read"
 
 
 class Refused(Exception):
@@ -83,6 +85,8 @@ def _sheet(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], list[b
         details = look.details(name, arrow.long_digits(kept))
     except book.Locked:
         raise Refused(*LOCKED) from None
+    except book.Old:
+        raise Refused(OLD, "Open it in a newer Excel, or in LibreOffice, and save it as .xlsx.") from None
     except book.Damaged:
         raise Refused("a part of the workbook is damaged, or defines entities as no spreadsheet does") from None
     head = {

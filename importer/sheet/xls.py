@@ -4,18 +4,22 @@ import struct
 from collections.abc import Iterator
 from struct import unpack_from
 
-from importer.sheet.book import Details, Locked, Mark
+from importer.sheet.book import Details, Locked, Mark, Old
 from importer.sheet.kinds import date_styles, error
 from importer.sheet.ole import Compound
 
-START, SHEET, STYLE, FORMAT, PASSWORD = (0x809, 0x85, 0xE0, 0x41E, 0x2F)
+START, SHEET, STYLE, FORMAT, PASSWORD, CODE_PAGE = (0x809, 0x85, 0xE0, 0x41E, 0x2F, 0x42)
 ROW, BOOL_OR_ERROR, NUMBER, RK, RKS, FORMULA, MERGED, END = (0x208, 0x205, 0x203, 0x27E, 0xBD, 0x06, 0xE5, 0x0A)
 HIDDEN = 0x20  # of a row
 NEW = 0x600  # the version of Excel 97 and later; before it, text is of one byte a letter
+WIDE = {932, 936, 949, 950, 1361, 10001, 10002, 10003, 10008}  # code pages of Chinese, Japanese and Korean: two bytes
 
 
 class Xls:
-    """The records of a workbook that tell more than its cells. Raises `Locked` for one with a password."""
+    """The records of a workbook that tell more than its cells. Raises `Locked` for one with a password.
+
+    Raises `Old` for one from before Excel 97 in Chinese, Japanese or Korean letters, of which the parser makes others.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._stream = Compound(data).stream("Workbook", "Book")
@@ -29,6 +33,8 @@ class Xls:
                 version = unpack_from("<H", data_)[0]
             elif kind == PASSWORD:
                 raise Locked
+            elif kind == CODE_PAGE and version != NEW and len(data_) >= 2 and unpack_from("<H", data_)[0] in WIDE:
+                raise Old
             elif kind == SHEET and len(data_) > 7:
                 self._sheet(data_, version)
             elif kind == FORMAT and len(data_) > 5:

@@ -186,8 +186,37 @@ def test_binary_workbooks_are_read_with_hidden_rows_merged_cells_and_kinds_of_ce
 
 
 def test_an_old_workbook_with_a_password_says_so(tmp_path):
-    with pytest.raises(FixFile, match="is protected by a password"):
+    with pytest.raises(FixFile, match="is protected by a password") as refusal:
         read(xls(tmp_path / "locked.xls", locked=True))
+    assert "save a copy without the password as .xlsx; so too if it opens without asking" in refusal.value.hint
+
+
+def before_unicode(path, page):
+    """A workbook as Excel 95 wrote it, with its letters in a code page."""
+
+    def start(kind):
+        return record(0x809, struct.pack("<HHHH", 0x500, kind, 0x0DBB, 0x07CC))
+
+    def text(row, column, cell):
+        return record(0x204, struct.pack("<HHHH", row, column, 0, len(cell)) + cell.encode("ascii"))
+
+    begun = start(5) + record(0x42, struct.pack("<H", page))
+    cells = b"".join(
+        text(row, column, cell) for row, line in enumerate((HEAD, TOM)) for column, cell in enumerate(line)
+    )
+    listed = record(0x85, struct.pack("<IBBB", len(begun) + 4 + 7 + 6 + 4, 0, 0, 6) + b"Sheet1")
+    whole = compound(begun + listed + record(0x0A) + start(0x10) + cells + record(0x0A))
+    new, old = (struct.pack("<64sH", name.encode("utf-16-le"), 2 * len(name) + 2) for name in ("Workbook", "Book"))
+    path.write_bytes(whole.replace(new, old))
+    return path
+
+
+def test_a_workbook_from_before_unicode_is_read_in_western_letters_and_refused_in_chinese_ones(tmp_path):
+    assert read(before_unicode(tmp_path / "west.xls", 1252)).frame.rows() == [TOM]
+    for page in (932, 936, 949, 950, 10008):
+        with pytest.raises(FixFile, match="is a workbook from before Excel 97") as refusal:
+            read(before_unicode(tmp_path / "east.xls", page))
+        assert "save it as .xlsx" in refusal.value.hint
 
 
 def test_an_old_workbook_under_a_new_name_is_recognised(tmp_path):

@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 
 from importer.jobs.check import check
+from importer.jobs.reading import read
 from importer.jobs.template import template
 from importer.model.contact import MESSAGE_TYPES, TITLES
 from importer.model.errors import FixCommand
@@ -41,6 +42,20 @@ def test_a_filled_template_passes_the_check(file):
     assert found.rows == {"read": 2, "rejected": 0, "duplicate": 0, "accepted": 2}
     assert set(found.findings["severity"]) == {"note"}
     assert found.exit_code == 0
+
+
+@pytest.mark.parametrize("tick", [TICK, "x", "X", 1, True, "是", "TRUE"])
+def test_a_template_passes_with_ticks_of_any_kind_and_a_phone_number_typed_as_a_number(file, tick):
+    fill(
+        file,
+        {"Name": "Ann", "EmailAddress": "ann@example.com", "PhoneNumber": 13900001234, "Title": "other",
+         "FaultMessage": tick, "ProductMessage": False, "SecurityMessage": tick},
+    )  # fmt: skip
+    found = check(file, load())
+    assert found.rows["accepted"] == 1
+    assert found.exit_code == 0
+    (contact,) = read(file, load())[1].contacts.to_dicts()
+    assert (contact["phone_number"], contact["message_types"]) == ("86-13900001234", "FaultMessage;SecurityMessage")
 
 
 def test_an_empty_template_is_told_to_have_no_rows(file):

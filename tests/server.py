@@ -89,6 +89,7 @@ class Server:
         with psycopg.connect(url) as connection:
             connection.execute(LEAVE)
             connection.execute(EMPTY)
+            connection.execute("drop schema if exists importer_fleet cascade")
 
     def _user(self) -> dict[str, object]:
         """As whom its programs run: PostgreSQL refuses to be run by root."""

@@ -19,6 +19,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 from conftest import environment, wait_until
+from psycopg.rows import dict_row
 
 DIRECTORIES, CONTACTS = map(int, os.environ.get("FLEET", "6x12").split("x"))
 WORKERS = int(os.environ.get("WORKERS", "2"))
@@ -44,6 +45,15 @@ TURNS = """
 select r.directory, r.token, min(a.started_at), max(a.started_at)
 from importer.runs r join importer.attempts a on a.run = r.id and a.observed = 0
 group by 1, 2 order by 1, 2"""
+
+
+# What the ledger and the queue cost the database so far, and its connections now.
+COSTS = """
+select d.xact_commit as commits, d.tup_inserted + d.tup_updated + d.tup_deleted as rows,
+       (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint as wal,
+       (select count(*) from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend') as connections
+from pg_stat_database d where d.datname = current_database()"""
 
 
 def names(count):
@@ -97,6 +107,10 @@ class Fleet:
             (count,) = connection.execute("select count(*) from importer.contacts where state = 'sent'").fetchone()
             return count
 
+    def costs(self):
+        with psycopg.connect(self.database, row_factory=dict_row) as connection:
+            return Counter(connection.execute(COSTS).fetchone())
+
     def balanced(self, contacts):
         """Every contact once in every directory, and mailed once or once more for each doubt; how many extra."""
         extra = 0
@@ -134,21 +148,40 @@ def ended(process, number=signal.SIGTERM):
 
 def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a_time(fleet):
     shell, whole = fleet.shell, DIRECTORIES * CONTACTS
+    empty = fleet.costs()
     told = shell.json("fleet", "enqueue", fleet.file(CONTACTS))
     assert sum(one["rows"]["accepted"] for one in told["files"]) == whole
     assert shell.json("fleet", "status")["states"] == {"ready": DIRECTORIES}
+    staged, looks = fleet.costs(), 0
     began = time.monotonic()
     workers = [fleet.worker() for _ in range(WORKERS)]
-    wait_until(lambda: fleet.sent() == whole, seconds=600)
+    with psycopg.connect(fleet.database, autocommit=True) as watching:
+
+        def done():
+            nonlocal looks
+            looks += 1
+            return watching.execute("select count(*) from importer.contacts where state = 'sent'").fetchone() == (
+                whole,
+            )
+
+        wait_until(done, seconds=600)
     seconds = time.monotonic() - began
     standing = shell.json("fleet", "status")
     assert len([one for one in standing["workers"] if one["alive"]]) == WORKERS
+    connections = fleet.costs()["connections"] - 1
     for worker in workers:
         ended(worker)
+    worked = fleet.costs()
     assert shell.json("fleet", "status")["states"] == {"done": DIRECTORIES}
     assert fleet.balanced(CONTACTS) == 0
     turns = fleet.owners()
     print({"workers": WORKERS, "contacts": whole, "a second": round(whole / seconds, 1), "turns": turns})
+    staging = {f"{what} to stage": round((staged - empty)[what] / whole, 2) for what in ("rows", "wal")}
+    working = {what: round((worked - staged)[what] / whole, 2) for what in ("rows", "wal")}
+    commits = round((worked["commits"] - staged["commits"] - looks) / whole, 2)
+    print(
+        {"for a contact": staging | working | {"commits": commits}, "connections": connections, "load": os.getloadavg()}
+    )
 
 
 def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(fleet):

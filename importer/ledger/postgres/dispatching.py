@@ -4,17 +4,21 @@ from importer.ledger.port import Due
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import milliseconds, seconds
 
-# Updates and deletes are carried out by a sync alone, which plans them anew.
+# By kind, so that what waits for tomorrow is not counted through, however much it is. Updates and deletes are no kinds
+# here: they are carried out by a sync alone, which plans them anew.
 DUE = """
+with kinds (kind) as (values ('add'), ('send_email_verification'), ('send_phone_verification'))
 select d.id, d.profile, d.endpoint, case when d.lease_until > now_ms() then d.lease_owner end from directories d
 where
     exists (
-        select 1 from operations o
-        where o.directory = d.id and o.status = 'pending' and o.kind not in ('update', 'delete')
-          and (o.not_before is null or o.not_before <= now_ms())
-          and not exists (
+        select 1 from kinds k
+        where not exists (
             select 1 from deferrals w
-            where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > now_ms())))
+            where w.directory = d.id and w.kind = k.kind and (w.until is null or w.until > now_ms()))
+          and exists (
+            select 1 from operations o
+            where o.directory = d.id and o.kind = k.kind and o.status = 'pending'
+              and (o.not_before is null or o.not_before <= now_ms())))
     or exists (
         select 1 from runs r
         where r.directory = d.id and r.ended_at is null and not exists (

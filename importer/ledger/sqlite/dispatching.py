@@ -5,17 +5,21 @@ import apsw
 from importer.ledger.port import Due
 from importer.ledger.sqlite.leases import milliseconds, seconds
 
-# Updates and deletes are carried out by a sync alone, which plans them anew.
+# By kind, so that what waits for tomorrow is not counted through, however much it is. Updates and deletes are no kinds
+# here: they are carried out by a sync alone, which plans them anew.
 DUE = """
+with kinds (kind) as (values ('add'), ('send_email_verification'), ('send_phone_verification'))
 select d.id, d.profile, d.endpoint, case when d.lease_until > ?1 then d.lease_owner end from directories d
 where
     exists (
-        select 1 from operations o
-        where o.directory = d.id and o.status = 'pending' and o.kind not in ('update', 'delete')
-          and (o.not_before is null or o.not_before <= ?1)
-          and not exists (
+        select 1 from kinds k
+        where not exists (
             select 1 from deferrals w
-            where w.directory = d.id and w.kind = o.kind and (w.until is null or w.until > ?1)))
+            where w.directory = d.id and w.kind = k.kind and (w.until is null or w.until > ?1))
+          and exists (
+            select 1 from operations o
+            where o.directory = d.id and o.kind = k.kind and o.status = 'pending'
+              and (o.not_before is null or o.not_before <= ?1)))
     or exists (
         select 1 from runs r
         where r.directory = d.id and r.ended_at is null and not exists (

@@ -315,7 +315,7 @@ def test_mistakes_are_one_clear_line(shell, database, words, says):
     assert len(done.stderr.splitlines()) <= 2
 
 
-def test_a_ledger_without_a_fleet_says_how_to_make_one(shell, database):
-    shell.more["IMPORTER_LEDGER"] = database
+def test_a_ledger_without_a_fleet_says_how_to_make_one(shell, server, template):
+    shell.more["IMPORTER_LEDGER"] = server.url(server.database(template))
     done = shell("fleet", "status")
     assert (done.returncode, "importer fleet init" in done.stderr) == (2, True)

@@ -42,8 +42,10 @@ def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: C
     repeated = [row for row in _like(cells, headers) if _same(cells.row(row), headers)]
     again = set(_like(cells, headers)) - set(repeated)
     apart = spans(Rows(cells, blank), sorted(set(starts) - set(repeated)), again, known)
-    totals = [row for row in ends if not _within(row, apart) and _is_total(cells.row(row))]
-    findings = [_total(lines, cells, totals), *(_below(lines, blank, span) for span in apart)]
+    below = _below(lines, blank, apart)
+    apart_rows = set(below["row"].to_list())
+    totals = [row for row in ends if row not in apart_rows and _is_total(cells.row(row))]
+    findings = [_total(lines, cells, totals), below]
     notes = [_again(lines, repeated)] if repeated else []
     return Odd(findings, notes, repeated)
 
@@ -71,10 +73,6 @@ def _same(row: tuple[str | None, ...], headers: Sequence[str]) -> bool:
     return len(headers) > 1 and all(key(cell or "") == key(header) for cell, header in zip(row, headers, strict=True))
 
 
-def _within(row: int, apart: Sequence[Span]) -> bool:
-    return any(first <= row < last for first, last in apart)
-
-
 def _is_total(row: tuple[str | None, ...]) -> bool:
     filled = [cell for cell in row if cell and cell.strip()]
     return bool(filled) and bool(TOTALS.fullmatch(filled[0])) and not any("@" in cell for cell in filled)
@@ -91,15 +89,22 @@ def _total(lines: pl.Series, cells: pl.DataFrame, totals: Sequence[int]) -> pl.D
     )
 
 
-def _below(lines: pl.Series, blank: pl.Series, span: Span) -> pl.DataFrame:
-    first, last = span
-    places = pl.int_range(first, last, dtype=pl.UInt32, eager=True).filter(~blank[first:last])
-    found = pl.DataFrame({"row": places, "line": lines.gather(places)})
-    rows = f"{len(places)} row{'s' if len(places) > 1 else ''}"
+def _below(lines: pl.Series, blank: pl.Series, apart: Sequence[Span]) -> pl.DataFrame:
+    """A finding for each row of the tables below that is not blank."""
+    schema = {"first": pl.UInt32, "last": pl.UInt32}
+    rows = pl.DataFrame(apart, schema, orient="row").select(
+        "first", row=pl.int_ranges("first", "last", dtype=pl.UInt32)
+    )
+    rows = rows.explode("row", empty_as_null=False)
+    rows = rows.filter(~blank.gather(rows["row"]))
+    begins, count = lines.gather(rows["first"]), pl.len().over("first")
+    what = "line {} begins a second table with columns of its own, which is left out: {} row{}"
     return faults.rows(
         faults.SECOND_TABLE,
-        found,
-        message=f"line {lines[first]} begins a second table with columns of its own, which is left out: {rows}",
+        rows.select("row", line=lines.gather(rows["row"]), begins=begins, count=count),
+        message=pl.format(
+            what, "begins", "count", pl.when(pl.col("count") == 1).then(pl.lit("")).otherwise(pl.lit("s"))
+        ),
         hint="Put the second table into a sheet or file of its own.",
     )
 

@@ -52,7 +52,8 @@ def _shaped(rows: Rows, starts: Sequence[int]) -> list[Span]:
     if not starts:
         return []
     above = rows.cells.head(starts[0]).filter(~rows.blank.head(starts[0])).head(SAMPLE)
-    likely = [start for start in starts if _is_header(rows, rows.head(start), above)]
+    values = {(place, cell) for place, column in enumerate(above) for cell in column.drop_nulls().to_list()}
+    likely = [start for start in starts if _is_header(rows, rows.head(start), values)]
     ours = _ours(rows.cells, above) if likely else None
     return list(_apart(rows.blank, likely, ours)) if ours is not None else []
 
@@ -86,8 +87,11 @@ def _is_of(column: pl.Series, kind: str) -> bool:
     return bool(len(filled)) and filled.str.contains(kind).sum() >= SHARE * len(filled)
 
 
-def _is_header(rows: Rows, row: int, above: pl.DataFrame) -> bool:
-    """Whether a row has two or more texts, side by side, that are as wide as the rows below and no values of theirs."""
+def _is_header(rows: Rows, row: int, values: Collection[tuple[int, str]]) -> bool:
+    """Whether a row has two or more texts, side by side, that are as wide as the rows below and no values of theirs.
+
+    ``values``: those of the first table, each with its column.
+    """
     texts = rows.texts(row)
     places = [place for place, text in enumerate(texts) if text]
     side_by_side = len(places) > 1 and places[-1] - places[0] + 1 == len(places)
@@ -99,9 +103,9 @@ def _is_header(rows: Rows, row: int, above: pl.DataFrame) -> bool:
     reach = {place for cells in below for place, cell in enumerate(cells) if cell}
     if len({texts[place].casefold() for place in places}) < len(places) or max(reach, default=-1) != places[-1]:
         return False
-    values = {(place, cells[place]) for cells in below for place in places}
-    values |= {(place, cell) for place in places for cell in above.to_series(place).drop_nulls().to_list()}
-    return reach <= set(places) and not any((place, texts[place]) in values for place in places)
+    own = {(place, texts[place]) for place in places}
+    repeated = any(own & {(place, cells[place]) for place in places} for cells in below)
+    return reach <= set(places) and not repeated and not any(one in values for one in own)
 
 
 def _is_label(text: str) -> bool:

@@ -264,6 +264,12 @@ def filed(settings: Settings) -> dict[str, Settings]:
     raise FixCommand(f"{what} in {file.path}", hint='write [profiles.acme] and below it file = "acme.xlsx"')
 
 
+def nightly(settings: Settings) -> list[str]:
+    """The profiles that have a file and a cron line to sync it by."""
+    file = settings._sources.file  # noqa: SLF001  they are ours
+    return [name for name in _with_files(file) if file.profiles.get(name, {}).get("cron", file.common.get("cron"))]
+
+
 def _of_all(settings: Settings) -> Sources:
     """Raises `FixCommand` when one profile was asked for beside all of them."""
     sources = settings._sources  # noqa: SLF001  they are ours

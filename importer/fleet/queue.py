@@ -36,6 +36,7 @@ __all__ = [
     "opened",
     "revive",
     "schedule",
+    "waits",
 ]
 
 logging.getLogger("procrastinate").addHandler(logging.NullHandler())
@@ -46,6 +47,8 @@ DIRECTORIES, CHORES = "directories", "chores"  # chores do not wait behind direc
 DRAIN, SYNC = "drain", "sync"
 SILENT = 30.0  # seconds after which a worker that gave no sign counts as dead
 MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
+WAITS = """
+select args ->> 'profile' as profile from procrastinate_jobs where status = 'todo' and task_name = %(task)s"""
 OPTIONS = f"-c search_path={SCHEMA},pg_catalog"
 
 
@@ -118,6 +121,11 @@ async def enqueue(app: App, profile: str, *, after: float = 0.0) -> bool:
     except AlreadyEnqueued:
         return False
     return True
+
+
+async def waits(app: App) -> set[str]:
+    """The directories in the queue: to put each in again, and be refused, would cost more than to ask."""
+    return {row["profile"] for row in await app.connector.execute_query_all_async(WAITS, task=DRAIN)}
 
 
 async def schedule(app: App, profile: str, at: int) -> bool:

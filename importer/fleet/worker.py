@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from importer.fleet.queue import (
     opened,
     revive,
     schedule,
+    waits,
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
@@ -30,7 +31,7 @@ from importer.jobs.sync import sync
 from importer.ledger.port import LeaseHeld
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
-from importer.settings import Settings, others
+from importer.settings import Settings, nightly, others
 from importer.submit.course import Course, Desk
 
 WAKE = "* * * * * */5"  # every five seconds: who waits, and whose worker died
@@ -54,14 +55,15 @@ class Worker:
     signal: int | None = None
     courses: list[Course] = field(default_factory=list)
     _staying: bool = True
-    _lines: dict[str, cron.Line] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)  # of the profiles of this machine
+    _family: dict[str, Settings] = field(default_factory=dict)  # of those that were asked for so far
     _looked: float | None = None  # when it was last asked whose file is to be synced
     _running: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
-        """Raises `FixCommand` for a ledger that is not shared, and for mistakes in any profile: it may be asked for."""
+        """Raises `FixCommand` for a ledger that is not shared."""
         application(self.settings)
-        self._lines = cron.lines(others(self.settings, self.settings.directories))
+        self._names = set(self.settings.directories)
 
     async def work(self, *, stay: bool = True) -> None:
         """Until it is stopped, or, unless it is to ``stay``, until nothing waits any more. Raises `FixCommand`."""
@@ -131,10 +133,9 @@ class Worker:
     async def drain(self, app: App, profile: str) -> None:
         """One turn of a directory; what is left of its work waits at the end of the queue."""
         assert self.desk is not None
-        try:
-            settings = others(self.settings, [profile])[profile]
-        except FixCommand as error:
-            self.tell("directory unknown here", {"directory": profile, "why": error.message})
+        settings = (await self._of([profile])).get(profile)
+        if settings is None:
+            self.tell("directory unknown here", {"directory": profile})
             return
         settings = settings.model_copy(update={"duration": self.seconds})
         self.tell("directory taken", {"directory": profile})
@@ -149,10 +150,9 @@ class Worker:
 
     async def sync(self, app: App, profile: str, at: int) -> None:
         """Sync the profile's file, which was due ``at``; while another holds the directory, it waits in the queue."""
-        try:
-            settings = others(self.settings, [profile])[profile]
-        except FixCommand as error:
-            self.tell("directory unknown here", {"directory": profile, "why": error.message})
+        settings = (await self._of([profile])).get(profile)
+        if settings is None:
+            self.tell("directory unknown here", {"directory": profile})
             return
         self.tell("sync begun", {"directory": profile, "due": iso(at, settings.day_zone)})
         try:
@@ -170,7 +170,8 @@ class Worker:
         """Put the sync of each profile whose cron line has come due into the queue, and those whose worker died."""
         now = self.clock.now()
         after, self._looked = self._looked or now - MISSED, now
-        for profile, at in cron.due(self._lines, after, now).items():
+        lines = cron.lines(await self._of(nightly(self.settings)))
+        for profile, at in cron.due(lines, after, now).items():
             if await schedule(app, profile, at):
                 self.tell("sync due", {"directory": profile})
         for profile in await revive(app):
@@ -178,8 +179,9 @@ class Worker:
 
     async def wake(self, app: App) -> None:
         """Put every directory into the queue that has work and nobody who does it."""
+        waiting = await waits(app)
         for profile in await self._wanting():
-            if await enqueue(app, profile):
+            if profile not in waiting and await enqueue(app, profile):
                 self.tell("directory woken", {"directory": profile})
 
     async def _wanting(self) -> list[str]:
@@ -187,9 +189,26 @@ class Worker:
         assert self.desk is not None
         now = self.clock.now()
         found = wanting(await self.desk.do(lambda ledger: ledger.due(now=now)))
-        known = [one for one in found if one.profile in self.settings.directories]
-        family = others(self.settings, [one.profile for one in known])
+        family = await self._of([one.profile for one in found])
+        known = [one for one in found if one.profile in family]
         return [one.profile for one in known if connect.place(family[one.profile]) == one.endpoint]
+
+    async def _of(self, profiles: Sequence[str]) -> dict[str, Settings]:
+        """The settings of those profiles that this machine has, without mistakes."""
+        new = [name for name in profiles if name in self._names and name not in self._family]
+        if new:
+            await anyio.to_thread.run_sync(self._read, new)  # some milliseconds each
+        return {name: self._family[name] for name in profiles if name in self._family}
+
+    def _read(self, profiles: Sequence[str]) -> None:
+        for name in profiles:
+            try:
+                settings = others(self.settings, [name])[name]
+                connect.place(settings)  # raises for an endpoint that cannot be called
+                self._family[name] = settings
+            except FixCommand as error:
+                self._names.discard(name)
+                self.tell("directory left out", {"directory": name, "why": error.message})
 
     def _watch(self, course: Course) -> None:
         self.courses = [one for one in self.courses if not one.halted]

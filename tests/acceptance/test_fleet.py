@@ -21,6 +21,8 @@ import pytest
 from conftest import environment, wait_until
 from psycopg.rows import dict_row
 
+from importer.ledger.postgres import open_postgres
+
 DIRECTORIES, CONTACTS = map(int, os.environ.get("FLEET", "6x12").split("x"))
 WORKERS = int(os.environ.get("WORKERS", "2"))
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -259,6 +261,11 @@ class Nights:
         with psycopg.connect(self.fleet.database, options="-c search_path=importer_fleet") as connection:
             connection.execute(statement)
 
+    def count(self, jobs):
+        with psycopg.connect(self.fleet.database) as connection:
+            sql = f"select count(*) from importer_fleet.procrastinate_jobs where {jobs}"
+            return connection.execute(sql).fetchone()[0]
+
     def at(self, minutes):
         """What a worker that begins so many minutes after a January's night puts into the queue."""
         from importer.fleet.queue import opened
@@ -287,6 +294,21 @@ def test_a_file_is_synced_once_at_each_time_of_its_cron_line_however_many_worker
     assert re.search(rf"sync ended +directory={nights.name} exit_code=0", done.stderr), done.stderr
     assert len(fleet.state(nights.name)["outbox"]) == 3
     assert [nights.at(minutes) for minutes in (1, YEAR, YEAR + 1)] == [[], ["sync due"], []]
+
+
+def test_a_sync_waits_in_the_queue_while_another_holds_the_directory(fleet):
+    nights = Nights(fleet)
+    ledger = open_postgres(fleet.database)
+    lease = ledger.acquire(ledger.directory(nights.name, "loopback"), "somebody", now=time.time(), ttl=300)
+    assert nights.at(0) == ["sync due"]
+    worker = fleet.worker()
+    wait_until(lambda: nights.count("task_name = 'sync' and status = 'todo' and scheduled_at is not null") == 1)
+    assert fleet.sent() == 0
+    ledger.release(lease)
+    ledger.close()
+    wait_until(lambda: fleet.sent() == 3)
+    ended(worker)
+    assert len(fleet.state(nights.name)["outbox"]) == 3
 
 
 def test_a_sync_whose_worker_died_goes_on(fleet):

@@ -13,6 +13,11 @@ ANEW = "Open it in the program that made it and save it as .xlsx or CSV."
 UNLOCK = "Open it and save a copy without the password as .xlsx; so too if it opens without asking for one."
 LOCKED = ("is protected by a password", UNLOCK)
 OLD = "is a workbook from before Excel 97, whose Chinese, Japanese or Korean letters cannot be read"
+SHORT = {
+    "error": "needs more memory than a spreadsheet of its size should",
+    "hint": "Delete empty rows and columns beyond the data, or save the sheet as CSV.",
+}
+STARVED = ("memory", "alloc", "failed to map")  # so a loader, too, says that there is not enough
 
 
 class Refused(Exception):
@@ -35,10 +40,7 @@ def main(memory: int, seconds: int) -> None:
     except Refused as refusal:
         head = {"error": str(refusal), "hint": refusal.hint}
     except MemoryError:
-        head = {
-            "error": "needs more memory than a spreadsheet of its size should",
-            "hint": "Delete empty rows and columns beyond the data, or save the sheet as CSV.",
-        }
+        head = dict(SHORT)
     except BaseException as error:  # noqa: BLE001 - the parser's panic is no Exception
         head = _failure(str(error))
     body = json.dumps(head).encode()
@@ -65,6 +67,8 @@ def limit(memory: int, seconds: int) -> None:
 
 def _failure(message: str) -> dict[str, str]:
     text = message.lower()
+    if any(word in text for word in STARVED):
+        return dict(SHORT)
     if "password" in text or "encrypt" in text:
         return dict(zip(("error", "hint"), LOCKED, strict=True))
     return {"error": "cannot be read as a workbook: it is damaged, or of a kind that is not known", "hint": ANEW}

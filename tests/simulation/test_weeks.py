@@ -1,8 +1,8 @@
 """Weeks in virtual time: a file that grows, five mails a day, links followed late or never, crashes on the way.
 
 The truth is the emulator's outbox. A person either never answers or follows the newest link some hours after the mail
-of its number; a mail is a reminder if it is not the contact's first. SEEDS=30 lives that many towns, EACH=1 ends a
-process at each of its awaits and not at every third.
+of its number; a mail is a reminder if it is not the contact's first. WEEKS_SEEDS=30 lives that many towns, EACH=1 ends
+a process at each of its awaits and not at every third.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ QUIET = Scenario(
 
 
 EACH = int(os.environ.get("EACH", "3"))
-SEEDS = int(os.environ.get("SEEDS", "3"))
+SEEDS = int(os.environ.get("WEEKS_SEEDS", "3"))
 TROUBLES = ((0.0, 0.0), (0.6, 0.0), (0.4, 0.1))  # crashes of a process, failures of a call
 TOWNS = [(seed, *TROUBLES[seed % len(TROUBLES)]) for seed in range(SEEDS)]
 

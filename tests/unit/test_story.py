@@ -1,6 +1,7 @@
 """The page of a run without a browser: spans of time, what is kept of many findings, the words of two languages."""
 
 import re
+import sys
 from collections import Counter
 from datetime import date
 from itertools import pairwise
@@ -280,3 +281,8 @@ def test_a_wait_names_its_limit_and_its_end():
 
 def test_what_a_run_has_to_say_besides_has_its_chinese():
     assert HAN.search(note(STRANGERS).zh)
+
+
+def test_drawing_leaves_no_import_hook_behind():
+    strip([Series("sent", Words("sent", "已发送"), (1,))])
+    assert "PluginImportFixer" not in [type(finder).__name__ for finder in sys.meta_path]

@@ -1,5 +1,6 @@
 """Charts as SVG, drawn by pygal; shapes and classes only: the page's style colours them for light, dark and paper."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class Bars:
 
 def drawn(bars: Bars, size: tuple[int, int]) -> str:
     """The chart as an ``svg`` element for a page; every bar has a tooltip in both languages."""
-    import pygal
+    pygal = _pygal()
 
     heights = [sum(values) for values in zip(*(one.values for one in bars.series), strict=True)]
     marks = ticks(max([*heights, bars.line or 0]))
@@ -56,7 +57,7 @@ def drawn(bars: Bars, size: tuple[int, int]) -> str:
 
 def strip(series: Sequence[Series]) -> str:
     """One bar across, a part for each series; it has no text of its own and may be stretched to any width."""
-    import pygal
+    pygal = _pygal()
 
     most = sum(one.values[0] for one in series)
     chart = pygal.HorizontalStackedBar(
@@ -79,6 +80,14 @@ def ticks(top: int) -> list[int]:
     while step * TICKS < top:
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
     return [step * number for number in range(max(1, -(-top // step)) + 1)]
+
+
+def _pygal() -> Any:
+    """pygal without its import hook: that is for plug-ins with maps, and Python 3.11 warns of it at imports that fail."""
+    import pygal
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
+    return pygal
 
 
 def _plain() -> dict[str, Any]:

@@ -83,7 +83,7 @@ def ticks(top: int) -> list[int]:
 
 
 def _pygal() -> Any:
-    """pygal without its import hook: that is for plug-ins with maps, and Python 3.11 warns of it at imports that fail."""
+    """pygal without its import hook: it is for plug-ins with maps, and Python 3.11 warns of it when imports fail."""
     import pygal
 
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]

@@ -27,6 +27,7 @@ from importer.model.operation import Answer, Outcome
 __all__ = ["TABLE", "Entry", "classify", "fault", "find", "plain", "refusal"]
 
 OK = "ok"
+BOM = "\ufeff"
 _MESSAGE_MAX = 500
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{1,99}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -90,7 +91,7 @@ def plain(value: object, limit: int = _MESSAGE_MAX) -> str:
 
 def _object(body: bytes, *, strict: bool) -> Body | None:
     try:
-        content = json.loads(body.decode("utf-8-sig", "strict" if strict else "replace"))
+        content = json.loads(body.decode("utf-8", "strict" if strict else "replace").removeprefix(BOM))
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -8,13 +8,16 @@ from urllib.parse import quote
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # sha256 of no body
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)  # stands for itself
+_PLAIN = re.compile(r"[A-Za-z0-9._~@-]*")  # stands for itself, but for the @
 
 
 def encoded(query: Mapping[str, str]) -> str:
     """The query as it stands in the URL and is signed, from names in order. Raises `UnicodeEncodeError`."""
-    plain = _PLAIN.fullmatch
-    return "&".join([f"{name}={text if plain(text) else quote(text, safe='~')}" for name, text in query.items()])
+    return "&".join([f"{name}={_escaped(text)}" for name, text in query.items()])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("@", "%40") if _PLAIN.fullmatch(text) else quote(text, safe="~")
 
 
 def authorization(query: str, headers: Mapping[str, str], key_id: str, secret: str) -> str:

@@ -16,6 +16,7 @@ from importer.submit.call import parameters, target
 from importer.submit.course import Changes, Course, Halted, Stop
 from importer.submit.decide import SENDS, Decision, Next, decide, put_back
 from importer.submit.events import about
+from importer.submit.gate import Gate
 from importer.submit.pace import Backoff, Pace
 from importer.submit.quota import Quota
 from importer.submit.window import Window
@@ -49,7 +50,7 @@ class Lane:
         self._pace = pace
         self._quota = quota
         self.window = window
-        self._gate = anyio.CapacityLimiter(window.limit)
+        self._gate = Gate(window.limit)
         self._backoff = Backoff(course.random)
         self._closed = False
         self._dry = False
@@ -176,20 +177,13 @@ class Lane:
 
         ``doubts``: attempts just before this one that may have been carried out.
         """
-        await self._enter()
+        await self._gate.enter()
         try:
             tried = await (self._probe if self._course.circuit.open else self._call)(operation, doubts)
         finally:
-            self._gate.release()
+            self._gate.leave()
         await _put(changes, tried.decision.change)
         return tried
-
-    async def _enter(self) -> None:
-        """Through the gate; at once where there is room, for waiting lets every other task go first."""
-        try:
-            self._gate.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._gate.acquire()
 
     async def _probe(self, operation: Operation, doubts: int) -> _Tried:
         async with self._course.circuit.turn():
@@ -220,12 +214,12 @@ class Lane:
     def _adapt(self, answer: Answer, epoch: int) -> None:
         """Let the window learn from the answer, and the gate follow the window."""
         if answer.outcome is Outcome.CONFLICT:
-            self.window.conflict(epoch, self._gate.borrowed_tokens)
+            self.window.conflict(epoch, self._gate.inside)
         else:
             self.window.done()
         self._course.tally.strangers |= self.window.strangers
-        if self._gate.total_tokens != self.window.limit:
-            self._gate.total_tokens = self.window.limit
+        if self._gate.limit != self.window.limit:
+            self._gate.limit = self.window.limit
 
     def _obey(self, decision: Decision, answer: Answer, attempt: Attempt, day: Day | None) -> None:
         if attempt.outcome not in (Outcome.DONE, Outcome.DOUBT):

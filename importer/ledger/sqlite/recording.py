@@ -1,11 +1,13 @@
-"""Changes of operations, written down by one statement whatever their number.
+"""Changes of operations, written down by few statements whatever their number.
 
 Each statement lets go of Python's lock, and waits for it while the event loop is busy: one or more for every change
-would wait thousands of times a second. So a batch goes in as one text, and a trigger does the rest row by row.
+would wait thousands of times a second. So many rows go in at once, and a trigger does the rest row by row.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import apsw
@@ -14,6 +16,7 @@ from importer.ledger.port import Change, Lease
 from importer.ledger.sqlite.leases import holds, milliseconds
 from importer.model.operation import Outcome
 
+_Row = tuple[Any, ...]
 COLUMNS = (
     *("operation", "leaves", "status", "state", "contact_id", "plan", "adopted", "told", "code", "message"),
     *("not_before", "reason", "at", "tried", "doubted"),
@@ -21,14 +24,14 @@ COLUMNS = (
 )
 # The desk: what is put on it is done, if the operation is still where the change leaves it; ``applied`` remembers.
 DESK = f"""
-create temp table applied (n integer primary key, contact integer, rank integer);
+create temp table applied (n integer primary key, contact integer, rank integer, wanted text);
 create temp table steps (contact integer, kind text, wanted text, rank integer);
 create temp view changes as
 select 0 as n, 0 as directory, 0 as held, null as run, {", ".join(f"null as {name}" for name in COLUMNS)};
 create temp trigger change instead of insert on changes
 begin
     insert into applied
-    select new.n, o.contact, o.rank from operations o
+    select new.n, o.contact, o.rank, iif(o.kind = 'update', o.wanted, null) from operations o
     where new.held and o.id = new.operation and o.directory = new.directory and o.status = new.leaves;
 
     update operations
@@ -49,14 +52,13 @@ begin
       and id = (select contact from applied where n = new.n);
 
     update contacts
-    set key = coalesce(o.wanted -> 'key' ->> 1, key), name = coalesce(o.wanted -> 'name' ->> 1, name),
-        email_address = coalesce(o.wanted -> 'email_address' ->> 1, email_address),
-        phone_number = coalesce(o.wanted -> 'phone_number' ->> 1, phone_number),
-        title = coalesce(o.wanted -> 'title' ->> 1, title),
-        message_types = coalesce(o.wanted -> 'message_types' ->> 1, message_types)
-    from operations o
-    where new.status = 'done' and o.id = new.operation and o.kind = 'update' and contacts.id = o.contact
-      and exists (select 1 from applied where n = new.n);
+    set (key, name, email_address, phone_number, title, message_types) = (
+        select coalesce(wanted -> 'key' ->> 1, key), coalesce(wanted -> 'name' ->> 1, name),
+               coalesce(wanted -> 'email_address' ->> 1, email_address),
+               coalesce(wanted -> 'phone_number' ->> 1, phone_number), coalesce(wanted -> 'title' ->> 1, title),
+               coalesce(wanted -> 'message_types' ->> 1, message_types)
+        from applied where n = new.n)
+    where new.status = 'done' and id = (select contact from applied where n = new.n and wanted is not null);
 
     update operations
     set status = 'failed', code = 'Deleted', message = 'its contact was deleted', reason = null,
@@ -80,10 +82,7 @@ begin
            new.answer_message, new.http_status, new.request_id, not exists (select 1 from applied where n = new.n)
     from operations o where o.id = new.operation and new.tried;
 end"""  # noqa: S608  of constants
-RECORD = f"""
-insert into changes
-select key, ?, ?, ?, {", ".join(f"value ->> {column}" for column in range(len(COLUMNS)))} from json_each(?)
-order by key"""  # noqa: S608  of numbers
+CHUNKS = tuple(1 << power for power in range(8, -1, -1))  # rows a statement: few texts, each prepared once
 APPLIED = "select json_group_array(n) from temp.applied"
 CLEAR = "delete from temp.applied"
 
@@ -91,13 +90,14 @@ CLEAR = "delete from temp.applied"
 def record(c: apsw.Connection, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool] | None:
     """Which changes were applied; ``None`` when the lease is lost: then the attempts alone were kept."""
     held = holds(c, lease)
-    c.execute(RECORD, (lease.directory, held, run, _text([_row(change) for change in changes])))
+    for number, rows in _chunks([_row(change) for change in changes]):
+        _insert(c, (lease.directory, held, run, number), rows)
     applied = set(json.loads(c.execute(APPLIED).get))
     c.execute(CLEAR)
     return [n in applied for n in range(len(changes))] if held else None
 
 
-def _row(change: Change) -> tuple[Any, ...]:
+def _row(change: Change) -> _Row:
     attempt = change.attempt
     at = change.at if change.at is not None or attempt is None else attempt.ended_at
     word = change if change.code is not None or attempt is None else attempt
@@ -132,6 +132,29 @@ def _row(change: Change) -> tuple[Any, ...]:
     )
 
 
-def _text(rows: list[tuple[Any, ...]]) -> str:
-    """As JSON; what a server may have sent that is no Unicode (half a pair) is replaced."""
-    return json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace").decode()
+def _chunks(rows: list[_Row]) -> Iterator[tuple[int, list[_Row]]]:
+    """The rows in order, in as few chunks as there are; with the number of each one's first row."""
+    done = 0
+    for size in CHUNKS:
+        while len(rows) - done >= size:
+            yield done, rows[done : done + size]
+            done += size
+
+
+def _insert(c: apsw.Connection, fixed: tuple[Any, ...], rows: list[_Row]) -> None:
+    values = (*fixed, *chain.from_iterable(rows))
+    try:
+        c.execute(_statement(len(rows)), values)
+    except UnicodeEncodeError:  # what a server may have sent that is no Unicode (half a pair) is replaced
+        c.execute(_statement(len(rows)), tuple(map(_sound, values)))
+
+
+@cache
+def _statement(size: int) -> str:
+    columns = ", ".join("?" * len(COLUMNS))
+    rows = ", ".join(f"(?4 + {number}, ?1, ?2, ?3, {columns})" for number in range(size))
+    return f"insert into changes values {rows}"  # noqa: S608  of numbers
+
+
+def _sound(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

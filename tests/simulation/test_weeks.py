@@ -137,7 +137,7 @@ async def weeks(town):
         before = {contact: len(mails) for contact, mails in town.mails().items()}
         told = await town.live(Keeper)
         reminded = sum(len(mails) - before.get(contact, 0) for contact, mails in town.mails().items())
-        if any(wait.reason == "daily-sends" for wait in ran.deferrals):
+        if ran.operations[Kind.SEND_EMAIL.value]["pending"]:
             town.figures["days without any left"] += 1
             assert reminded == 0, f"day {day}: {reminded} mails although first ones wait"
         _counts(town, told)

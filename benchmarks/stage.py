@@ -23,7 +23,8 @@ import xlsxwriter
 from benchmarks.apart import apart, processor
 from benchmarks.contacts import HEADER, contacts, written
 from benchmarks.table import Figures, Goal, Size, Table, ratios, turns
-from importer.jobs.reading import options, read, staged_already
+from importer.jobs.reading import read
+from importer.jobs.staged import options, staged_already
 from importer.ledger.port import Run
 from importer.ledger.sqlite import open_sqlite
 from importer.settings import Settings

@@ -1,5 +1,6 @@
 """Settings: flags over environment over profile over file over defaults, checked once and then frozen."""
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer import profiles
 from importer.model.contact import EMAIL_MAX, Rules
@@ -94,10 +94,10 @@ class Notify(BaseModel):
     )
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set; the limits have the names and defaults of the API's own documentation."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ledger: str = "importer.db"
     profile: str = "default"
@@ -215,19 +215,6 @@ class Settings(BaseSettings):
             ends.append((at if at > begins else at + timedelta(days=1)).timestamp())
         return min(ends, default=None)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags and the file both come as arguments of `load`, which lays them over each other."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return init_settings, env_settings
-
 
 def load(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None, every: bool = False) -> Settings:
     """Read every source once. ``flags``: settings by name, ``None`` meaning not given. Raises `FixCommand`.
@@ -237,7 +224,7 @@ def load(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = 
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     sources = Sources(given, profiles.read(config))
     file = sources.file
-    profile = given.get("profile") or os.environ.get(PREFIX + "PROFILE") or file.common.get("profile") or DEFAULT
+    profile = given.get("profile") or _environment().get("profile") or file.common.get("profile") or DEFAULT
     names = [str(profile), *(_everyone(file) if every else ())]
     return _loaded(sources, dict.fromkeys(names))[str(profile)]
 
@@ -306,10 +293,11 @@ def _one(sources: Sources, name: str) -> Settings | list[Fault]:
     layers = sources.file.layers(name)
     if isinstance(layers, Fault):
         return [] if sources.file.faults else [layers]  # a file that cannot be read has no profiles
-    from_environment = {key for key in Settings.model_fields if os.environ.get(PREFIX + key.upper())}
-    layers = {key: value for key, value in layers.items() if key not in from_environment}
+    environment, faults = _parsed(_environment())
+    if faults:
+        return faults
     try:
-        settings = Settings(**{**layers, **sources.given, "profile": name})
+        settings = Settings(**{**layers, **environment, **sources.given, "profile": name})
     except ValidationError as error:
         return _explained(error, sources, name)
     settings._sources = sources  # noqa: SLF001  they are ours
@@ -317,6 +305,27 @@ def _one(sources: Sources, name: str) -> Settings | list[Fault]:
 
 
 OF_PROFILES = ("file", "credentials")  # settings that stand in the file alone
+
+
+def _environment() -> dict[str, str]:
+    """What the environment says, by setting; a variable that is empty says nothing."""
+    ours = {variable: text for variable, text in os.environ.items() if variable.startswith(PREFIX) and text}
+    said = {variable.removeprefix(PREFIX).lower(): text for variable, text in ours.items()}
+    return {name: said[name] for name in Settings.model_fields if name in said and name not in OF_PROFILES}
+
+
+def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Fault]]:
+    """The values of settings, and what is wrong with them; those that have parts are written as JSON."""
+    values: dict[str, Any] = dict(texts)
+    faults = []
+    for name in texts:
+        if isinstance(Settings.model_fields[name].get_default(call_default_factory=True), tuple | dict | BaseModel):
+            try:
+                values[name] = json.loads(texts[name])
+            except ValueError:
+                what = f"{PREFIX}{name.upper()} is no JSON"
+                faults.append(Fault(what, 'write a list as ["a", "b"], and a table as {"a": "b"}'))
+    return values, faults
 
 
 def _unknown_environment() -> list[Fault]:

@@ -1,5 +1,6 @@
 """The command line: the only room that prints."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -60,4 +61,5 @@ app.add_typer(ledger)
 
 def main() -> None:
     """The entry point of ``importer`` and ``python -m importer``."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads what every installed package says of itself
     app(prog_name="importer")

@@ -56,8 +56,9 @@ def check(
 ) -> None:
     """Read and check a file, without network or ledger; every finding at once."""
     from importer.jobs.check import check as job
-    from importer.report.console import findings, places
     from importer.report.findings import listed
+    from importer.report.rules import findings
+    from importer.report.tables import places
 
     target = aimed(report, file)
     checkup = job(file, settings)
@@ -80,7 +81,9 @@ def plan(
     """What run would do, and when it would be finished; changes nothing."""
     from importer.jobs.plan import day
     from importer.jobs.plan import plan as job
-    from importer.report.console import findings, outlooks, places
+    from importer.report.console import outlooks
+    from importer.report.rules import findings
+    from importer.report.tables import places
 
     found = job(file, settings, offline=offline, deadline=day(deadline))
     out.result(found.as_json(), *findings(found.findings, found.file), places(found.rows), *outlooks(found.as_json()))

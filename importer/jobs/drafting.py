@@ -15,9 +15,9 @@ from importer.directory.listing import verifications
 from importer.jobs import connect
 from importer.jobs.draft import Draft, deletion, operations, told
 from importer.jobs.many import Watch
-from importer.jobs.reading import digest
 from importer.jobs.run import in_directory
 from importer.jobs.saved import AGAIN, Saved, decided, same_listing, same_place, saved, seal
+from importer.jobs.staged import digest
 from importer.jobs.sync import Moment, mark, same_directory, settled, synced, terms, wish
 from importer.jobs.task import Task, task_of
 from importer.jobs.undo import recall, whom

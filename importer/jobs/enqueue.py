@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from importer.jobs import connect
-from importer.jobs.reading import holds, options
+from importer.jobs.staged import holds, options
 from importer.jobs.task import Task, tasks_of
 from importer.ledger.port import Lease, Run
 from importer.model.clock import Clock

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from importer import sheet as sheets
-from importer.jobs.reading import DECIDING, digest
+from importer.jobs.staged import DECIDING, digest
 from importer.jobs.stores import existing
 from importer.ledger.port import DirectoryStatus, Ledger, Story
 from importer.model.contact import API_NAMES

@@ -14,7 +14,8 @@ import polars as pl
 from importer.directory import Listed
 from importer.jobs import connect
 from importer.jobs.check import places
-from importer.jobs.reading import options, read
+from importer.jobs.reading import read
+from importer.jobs.staged import options
 from importer.jobs.status import daily_told
 from importer.ledger.port import Ledger, NoLedger
 from importer.model.clock import Clock, iso

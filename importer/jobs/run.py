@@ -15,7 +15,7 @@ from importer.directory import Listed
 from importer.directory.credentials import CredentialSource
 from importer.jobs import connect
 from importer.jobs.many import Errand, Watch, many
-from importer.jobs.reading import holds, options
+from importer.jobs.staged import holds, options
 from importer.jobs.task import Ready, Task, operations_of, standing, task_of, tasks_of
 from importer.jobs.telling import Told, tell_begun, tell_ended, tell_staged
 from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals

@@ -17,7 +17,7 @@ from typing import Any
 from importer.directory import Listed
 from importer.jobs import connect
 from importer.jobs.files import whole
-from importer.jobs.reading import DECIDING
+from importer.jobs.staged import DECIDING
 from importer.model.errors import FixCommand
 from importer.settings import Settings
 

@@ -13,8 +13,8 @@ from importer.directory.codes import READS
 from importer.jobs import connect
 from importer.jobs.draft import told
 from importer.jobs.many import Watch, many
-from importer.jobs.reading import options
 from importer.jobs.run import errand, in_directory
+from importer.jobs.staged import options
 from importer.jobs.task import Ready, Task, task_of, tasks_of
 from importer.jobs.telling import tell_staged
 from importer.jobs.verify import see_through

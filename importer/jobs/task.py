@@ -12,7 +12,8 @@ import anyio
 
 from importer.directory import Listed
 from importer.jobs import connect
-from importer.jobs.reading import holds, options, read, staged_already
+from importer.jobs.reading import read
+from importer.jobs.staged import holds, options, staged_already
 from importer.jobs.stores import existing
 from importer.ledger.port import DirectoryStatus, Ledger, NoLedger, Staged, Totals
 from importer.model.errors import FixFile

@@ -1,12 +1,10 @@
-"""For people at a terminal: findings by rule, a balance that adds up, what waits and until when."""
+"""For people at a terminal: a balance that adds up, what waits and until when."""
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,102 +13,8 @@ from importer.ledger.port import ExportRow
 from importer.report.joint import Joint
 from importer.report.many import joint
 from importer.report.summary import Summary
+from importer.report.tables import STYLES, balance, columns
 from importer.report.verification import Verification
-
-if TYPE_CHECKING:
-    import polars as pl  # costs start-up time, and status needs none
-
-PLACES = 3  # shown of each rule
-SCREENFUL = 20  # lines of the table of rules
-STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rules that findings break, the worst and most frequent first: as many as fit on a screen, and how many more.
-
-    ``rows``: dictionaries with severity, rule, len, and of the first places lists of line, column, cell and so on.
-    """
-
-    rows: list[dict[str, Any]]
-    lines: int | None  # None: all are shown
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        count = len(self.rows)
-        if self.lines is not None:
-            count = min(count, self.lines)
-            while count > 1 and len(console.render_lines(_table(self.rows[:count]), options)) > self.lines + 1:
-                count -= 1
-        yield _table(self.rows[:count])
-        if count < len(self.rows):
-            more = len(self.rows) - count
-            yield Text(f"and {more} more rule{'s' if more > 1 else ''}")
-
-
-def findings(found: "pl.DataFrame", file: str, *, verbose: bool = False) -> Iterator[RenderableType]:
-    """Findings by rule with their first places, at most a screenful; all of them, and each one, when ``verbose``.
-
-    ``found``: with the columns of `importer.model.finding.COLUMNS`, or those of `importer.report.findings.LISTED`.
-    """
-    import polars as pl
-
-    if found.is_empty():
-        return
-    grouped = found.group_by("severity", "rule", maintain_order=True).agg(pl.len(), pl.all().head(PLACES))
-    order = pl.col("severity").replace_strict({"error": 0, "warning": 1, "note": 2})
-    rows = grouped.sort(order, "len", descending=[False, True], maintain_order=True).to_dicts()
-    yield Rules(rows, None if verbose else SCREENFUL)
-    if verbose:
-        yield from _each(found, file)
-    else:
-        yield Text(f"every finding, and what to do: importer check {shlex.quote(file)} --verbose", "dim")
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("", "rule"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("rows", justify="right")
-    for title in ("where", "the first of them"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        nothing = [None] * len(row["line"])
-        places = map(_place, row["line"], row["column"], row.get("sheet", nothing), row.get("cell", nothing))
-        where = ", ".join(places) + (", …" if row["len"] > PLACES else "")
-        severity = Text(row["severity"], STYLES[row["severity"]])
-        table.add_row(severity, row["rule"], str(row["len"]), Text(where), Text(row["message"][0]))
-    return table
-
-
-def _each(found: "pl.DataFrame", file: str) -> Iterator[Text]:
-    for row in found.iter_rows(named=True):
-        if row.get("sheet") is not None:
-            place = f"{file} {row['sheet']}" + (f"!{row['cell'] or row['line']}" if row["line"] is not None else "")
-        else:
-            place = f"{file}:{row['line']}" if row["line"] is not None else file
-        column = f" {row['column']}" if row["column"] else ""
-        value = f" {row['value']!r}" if row["value"] is not None else ""
-        told = f"{place}{column}{value}: {row['severity']} {row['rule']}: {row['message']}"
-        if row["suggestion"]:
-            told += f" Suggested: {row['suggestion']}."
-        yield Text(f"{told} {row['hint'] or ''}".rstrip())
-
-
-def _place(line: int | None, column: str | None, sheet: str | None, cell: str | None) -> str:
-    if line is None:
-        return "the file"
-    if sheet is not None and cell is not None:  # text has lines, and its readers count those
-        return cell
-    return f"line {line}" + (f" {column}" if column else "")
-
-
-def places(rows: Mapping[str, int]) -> RenderableType:
-    """Rows read, and where each went."""
-    table = _balance()
-    table.add_row("rows read", str(rows["read"]))
-    for name in ("rejected", "duplicate", "accepted"):
-        table.add_row(f"  {name}", str(rows[name]))
-    return table
 
 
 def outlooks(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -125,7 +29,7 @@ def outlooks(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def outlook(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     """What a run would do today, and what would wait; ``plan`` is the JSON of the command."""
-    table = _balance()
+    table = balance()
     table.add_row("adopted, already there", str(plan["adopt"]))
     table.add_row("added now", str(plan["today"]["add"]))
     table.add_row("mails sent now", str(plan["today"]["send_email_verification"]))
@@ -155,7 +59,7 @@ def summary(result: Summary | Joint) -> Iterator[RenderableType]:
     if isinstance(result, Joint):
         yield from joint(result)
         return
-    table = _balance()
+    table = balance()
     table.add_row("rows read", str(result.rows["read"]))
     for name in ("rejected", "duplicate", "accepted"):
         table.add_row(f"  {name}", str(result.rows[name]))
@@ -187,7 +91,7 @@ def _changed(result: Summary) -> Iterator[tuple[str, int]]:
 
 def verification(result: Verification, report: Path | None) -> Iterator[RenderableType]:
     """Who is verified, who waits, who was mailed again, whom a person must see to, and what happens next."""
-    table = _balance()
+    table = balance()
     for name, count in result.verification.items():
         table.add_row(name.replace("_", " "), str(count))
     made = sum(count for codes in result.calls.values() for count in codes.values())
@@ -255,7 +159,7 @@ def standing(status: Mapping[str, Any]) -> Iterator[RenderableType]:
     for directory in status["directories"]:
         rehearsal = " (rehearsal)" if directory["endpoint"] == "loopback" else f" at {directory['endpoint']}"
         yield Text(f"{directory['profile']}{rehearsal}", "bold")
-        table = _balance()
+        table = balance()
         for state, count in directory["contacts"].items():
             if count:
                 table.add_row(f"  {state.replace('_', ' ')}", str(count))
@@ -286,7 +190,7 @@ def account(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(f"{place}, directory {row['directory']}{rehearsal}: {row['state'].replace('_', ' ')}", "bold")
     sources = {"file": "as the file has it", "ledger": "as the ledger kept it", "contact": "as it was understood"}
     yield Text(f"read, {sources[row['cells_from']]}")
-    cells = _columns()
+    cells = columns()
     for header, value in row["cells"].items():
         cells.add_row(Text(f"  {header}"), Text("" if value is None else value))
     yield cells
@@ -303,12 +207,8 @@ def account(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(f"next: {row['next']['says']}{until}{since}")
 
 
-def _columns() -> Table:
-    return Table(box=None, show_header=False, pad_edge=False)
-
-
 def _attempts(attempts: list[dict[str, Any]]) -> Table:
-    table = _columns()
+    table = columns()
     for attempt in attempts:
         told = (attempt["ended_at"], attempt["outcome"], attempt["code"], attempt["request_id"] or "")
         table.add_row(*(Text(f"  {text}") for text in told), Text(attempt["message"] or ""))
@@ -326,10 +226,3 @@ def codes(entries: Iterable[Entry]) -> Iterator[RenderableType]:
             entry.code + ("*" if entry.prefix else ""), entry.outcome, Text(entry.meaning), Text(entry.advice)
         )
     yield table
-
-
-def _balance() -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(justify="right")
-    return table

@@ -3,7 +3,6 @@
 import csv
 import errno
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import chain, islice
@@ -13,22 +12,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from importer.ledger.port import ExportRow
 from importer.model.clock import iso
+from importer.report.cells import neutral
 
 if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS = tuple(field.name for field in fields(ExportRow))
-# What a spreadsheet program would evaluate; and what already looks like our own escape, so that reading takes off one.
-EVALUATED = re.compile(r"'*[=+\-@\t\r]")
 NUMBERS = ("row", "attempts")
 SHEET_ROWS = (1 << 20) - 1  # that a worksheet holds below its header
 TEXT_MAX = 32_767  # characters that a cell holds
 SLICE = 20_000  # rows in memory at once
-
-
-def neutral(text: str) -> str:
-    """A cell that no spreadsheet program evaluates: an apostrophe before what one would."""
-    return f"'{text}" if EVALUATED.match(text) else text
 
 
 def values(row: ExportRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from importer.model.finding import Severity
-from importer.report.export import EVALUATED
+from importer.report.cells import EVALUATED
 from importer.sheet import Sheet
 from importer.sheet.columns import letters
 

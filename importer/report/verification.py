@@ -9,7 +9,7 @@ from typing import Any
 
 from importer.model.clock import iso
 from importer.model.standing import Standing
-from importer.report.export import neutral
+from importer.report.cells import neutral
 from importer.report.summary import Waiting
 
 COLUMNS = (

@@ -1,7 +1,6 @@
 """E-mail addresses: those of ordinary shape are decided in columns, the rest by email-validator one by one."""
 
 import polars as pl
-from email_validator import EmailNotValidError, validate_email
 
 from importer.stage import domains
 from importer.stage.book import Book, Column
@@ -118,11 +117,15 @@ def _asked(texts: pl.Series) -> pl.Series:
 def _refused(addresses: pl.Series) -> pl.Series:
     """What email-validator has against each distinct address; the network is not asked."""
     distinct = addresses.drop_nulls().unique()
+    if distinct.is_empty():
+        return addresses
     faults = pl.Series([_refusal(address) for address in distinct], dtype=pl.String)
     return addresses.replace_strict(distinct, faults, default=None, return_dtype=pl.String)
 
 
 def _refusal(address: str) -> str | None:
+    from email_validator import EmailNotValidError, validate_email  # takes a while, and few files have such addresses
+
     try:
         validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from importer.model.finding import COLUMNS
-from importer.report.console import findings
 from importer.report.findings import LISTED
+from importer.report.rules import findings
 from importer.sheet import faults
 from importer.stage.rules import RULES
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from importer.ledger.port import ExportRow
-from importer.report.export import COLUMNS, neutral, write_csv, write_jsonl
+from importer.report.cells import neutral
+from importer.report.export import COLUMNS, write_csv, write_jsonl
 
 ROW = ExportRow(
     "f.csv",

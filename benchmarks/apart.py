@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,10 +59,10 @@ class Took(NamedTuple):
     peak: float
 
 
-def command(words: Sequence[str], folder: Path) -> Took:
+def command(words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> Took:
     """What a command took, from its start to its end; one that fails is an error."""
     began = time.perf_counter()
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(words, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
     told = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)

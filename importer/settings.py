@@ -139,7 +139,7 @@ class Settings(BaseModel):
     reminders: int = Field(2, ge=0, description="mails, at most, to a contact that stays silent after its first")
     wait: bool = Field(False, description="stay and go on when the next day's sends begin")
     wait_for_lease: bool = Field(False, description="wait while another run holds the directory")
-    until: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day to end at")
+    until: str | None = Field(None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="time of day to end at")
     duration: Annotated[float | None, BeforeValidator(_seconds)] = Field(None, description="seconds to run for")
     delete: bool = Field(False, description="a sync deletes contacts that no file asks for any more")
     delete_foreign: bool = Field(False, description="and those that this ledger neither added nor adopted")

@@ -35,6 +35,24 @@ def test_flags_win_over_environment_over_profile_over_file(folder, monkeypatch):
     assert (settings.max_contacts, settings.daily_sends, settings.page_size, settings.list_lag) == (4, 3, 2, 1.0)
 
 
+def test_lists_and_tables_are_json_in_the_environment_and_an_empty_variable_says_nothing(folder, monkeypatch):
+    monkeypatch.setenv("IMPORTER_FILL", '["Team", "Title"]')
+    monkeypatch.setenv("IMPORTER_COLUMNS", '{"Work Mail": "EmailAddress"}')
+    monkeypatch.setenv("IMPORTER_NOTIFY", '{"on": ["stopped"]}')
+    monkeypatch.setenv("IMPORTER_STRICT", "true")
+    monkeypatch.setenv("IMPORTER_SHEET", "")
+    found = load()
+    assert (found.fill, found.columns) == (("Team", "Title"), {"Work Mail": "EmailAddress"})
+    assert (found.notify.on, found.strict, found.sheet) == (("stopped",), True, None)
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_told_with_its_form(folder, monkeypatch):
+    monkeypatch.setenv("IMPORTER_FILL", "Team, Title")
+    with pytest.raises(FixCommand, match="IMPORTER_FILL is no JSON") as caught:
+        load()
+    assert '["a", "b"]' in caught.value.hint
+
+
 def test_the_profile_may_come_from_the_environment_or_the_file(folder, monkeypatch):
     write(folder, 'profile = "a"\n[profiles.a]\nmax_contacts = 7\n[profiles.b]\nmax_contacts = 8\n')
     assert load().max_contacts == 7

@@ -41,6 +41,22 @@ class Contact:
         found["failures"] = tuple(found["failures"])
         return cls(**found)
 
+    def retarget(self, channel: str, target: str) -> None:
+        """Another address or number, in force once it is verified."""
+        current = self.email if channel == EMAIL else self.phone
+        unverified = self.pending.get(channel) == current
+        if target == current:
+            if not unverified:
+                self.pending.pop(channel, None)
+            return
+        self.pending[channel] = target
+        if not unverified and current is not None:
+            return
+        if channel == EMAIL:  # what was never verified never took effect: there is nothing to keep
+            self.email = target
+        else:
+            self.phone = target
+
     def view(self, date: Callable[[float], str]) -> dict[str, Any]:
         """As GetMessageContact shows it; a phone number that there is not is left out."""
         found: dict[str, Any] = {

@@ -118,7 +118,7 @@ class Directory:
         contact.title = title if title is not None else contact.title
         contact.message_types = message_types if message_types is not None else contact.message_types
         for channel, target in targets.items():
-            self._retarget(contact, channel, target)
+            contact.retarget(channel, target)
         self._keep(contact, "UpdateMessageContact", Name=contact.name)
 
     def cancel(self, contact_id: str, targets: dict[str, str]) -> None:
@@ -272,21 +272,6 @@ class Directory:
         if contact.status == DELETING:
             raise Refusal("ContactStatusMismatchAction")
         return contact
-
-    def _retarget(self, contact: Contact, channel: str, target: str) -> None:
-        current = contact.email if channel == EMAIL else contact.phone
-        unverified = contact.pending.get(channel) == current
-        if target == current:
-            if not unverified:
-                contact.pending.pop(channel, None)
-            return
-        contact.pending[channel] = target
-        if not unverified and current is not None:
-            return
-        if channel == EMAIL:  # what was never verified never took effect: there is nothing to keep
-            contact.email = target
-        else:
-            contact.phone = target
 
     def _bound(self, member: str, besides: Contact) -> int:
         return sum(member in other.members for other in self.contacts.values() if other is not besides)

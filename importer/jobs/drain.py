@@ -9,7 +9,8 @@ from typing import Any
 import anyio
 
 from importer.jobs import connect
-from importer.jobs.run import cause, close, ending
+from importer.jobs.hours import ending
+from importer.jobs.run import cause, close
 from importer.ledger.port import Due, Lease, LeaseHeld, LeaseLost, Run
 from importer.model.clock import Clock
 from importer.model.errors import ImporterError, unforeseen

@@ -2,8 +2,8 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import anyio
 from importer.directory import Listed
 from importer.directory.credentials import CredentialSource
 from importer.jobs import connect
+from importer.jobs.hours import ending, nap_until, next_window
 from importer.jobs.many import Errand, Watch, many
 from importer.jobs.staged import holds, options
 from importer.jobs.task import Ready, Task, operations_of, standing, task_of, tasks_of
@@ -27,11 +28,9 @@ from importer.report.summary import Summary, balance, waits
 from importer.settings import Settings, filed, load
 from importer.stage.plan import plan as planned
 from importer.submit.course import Course, Desk, Halted
-from importer.submit.pace import TICK
 from importer.submit.submit import World, kept, start, submit
 
 STRANGERS = "somebody else writes to this directory too: its refusals were not of this run's making, and it gave way"
-CLOCK_LOOK = 60.0  # seconds between looks at the clock while waiting for a window
 
 
 async def run(file: str | Path, settings: Settings | None = None, *, watch: Watch | None = None) -> Summary | Joint:
@@ -203,38 +202,10 @@ async def _submit(course: Course, world: World, ready: Ready, settings: Settings
     rest = not ready.alone
     work = partial(submit, course, world, connect.limits(settings), adds=rest, sends=rest, changes=ready.changes)
     await work(ready.listed)
-    while settings.wait and not course.halted and (until := await _next_window(course)) is not None:
+    while settings.wait and not course.halted and (until := await next_window(course)) is not None:
         with suppress(Halted):
-            await _nap_until(course, until + 1.0)
+            await nap_until(course, until + 1.0)
             await work(await world.look())
-
-
-async def _nap_until(course: Course, until: float) -> None:
-    """Until the clock shows it: meanwhile it may be set, and a machine that slept need not have counted the hours."""
-    while (left := until - course.clock.now()) > 0:
-        await course.nap(max(TICK, min(left, CLOCK_LOOK)))
-
-
-async def _next_window(course: Course) -> float | None:
-    """When the first of the waiting kinds may go on; ``None`` when nothing waits for a time."""
-    deferrals = await course.desk.do(lambda ledger: ledger.deferrals(course.lease.directory))
-    return min((wait.until for wait in deferrals if wait.until is not None), default=None)
-
-
-@asynccontextmanager
-async def ending(course: Course, settings: Settings) -> AsyncIterator[None]:
-    """End the run in good order when its time is up."""
-    ends = settings.ends_at(course.clock.now())
-    async with anyio.create_task_group() as group:
-
-        async def watch(seconds: float) -> None:
-            await course.clock.sleep(seconds)
-            course.halt()
-
-        if ends is not None:
-            group.start_soon(watch, max(0.0, ends - course.clock.now()))
-        yield
-        group.cancel_scope.cancel()
 
 
 async def _finish(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importer.cli.options import (
-    COURSE,
     DIRECTORY,
     LEDGER,
     LIMITS,
@@ -17,6 +16,7 @@ from importer.cli.options import (
     OUTPUT,
     READING,
     RESERVE,
+    SUBMITTING,
     TRACES,
     All,
     File,
@@ -90,7 +90,7 @@ def plan(
     raise typer.Exit(found.exit_code)
 
 
-@takes(READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
+@takes(READING, SUBMITTING, MANY, TRACES, OUTPUT)
 def run(
     *,
     file: FileOrProfile = None,

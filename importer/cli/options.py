@@ -106,6 +106,8 @@ TRACES: Options = {
     "metrics": option(str | None, "Write metrics of the end to this .prom file, for Prometheus' node exporter."),
 }
 
+SUBMITTING: Options = LEDGER | DIRECTORY | NOW | LIMITS | RESERVE | COURSE  # what calls the directory, for a while
+
 OURS = ("json", "quiet", "log_format", "config", "map")
 
 

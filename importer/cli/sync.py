@@ -9,15 +9,10 @@ import typer
 from importer.cli.commands import RunReportTo, aimed, chosen
 from importer.cli.options import (
     CHASING,
-    COURSE,
-    DIRECTORY,
-    LEDGER,
-    LIMITS,
     MANY,
-    NOW,
     OUTPUT,
     READING,
-    RESERVE,
+    SUBMITTING,
     TRACES,
     All,
     FileOrProfile,
@@ -47,7 +42,7 @@ PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done,
 PlanTo = Annotated[Path | None, typer.Option("--out", help="Save the plan in this file for importer apply, and stop.")]
 
 
-@takes(SYNCING, CHASING, READING, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, MANY, TRACES, OUTPUT)
+@takes(SYNCING, CHASING, READING, SUBMITTING, MANY, TRACES, OUTPUT)
 def sync(
     *,
     file: FileOrProfile = None,
@@ -86,7 +81,7 @@ def sync(
     raise typer.Exit(result.exit_code)
 
 
-@takes(LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, TRACES, OUTPUT)
+@takes(SUBMITTING, TRACES, OUTPUT)
 def apply(
     *,
     plan: Annotated[Path, typer.Argument(help="A plan that sync or undo saved with --out.")],
@@ -109,7 +104,7 @@ def apply(
     raise typer.Exit(result.exit_code)
 
 
-@takes({"from_members": SYNCING["from_members"]}, LEDGER, DIRECTORY, NOW, LIMITS, RESERVE, COURSE, TRACES, OUTPUT)
+@takes({"from_members": SYNCING["from_members"]}, SUBMITTING, TRACES, OUTPUT)
 def undo(
     *,
     run: Annotated[str, typer.Argument(help="The run whose contacts are to be deleted; its summary names it.")],

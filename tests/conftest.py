@@ -3,9 +3,13 @@
 import asyncio
 
 import pytest
+from hypothesis import settings
 from server import Server
 
 from importer.ledger.postgres import open_postgres
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the example's
+settings.load_profile("unhurried")
 
 
 def pytest_sessionstart():

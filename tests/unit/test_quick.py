@@ -3,7 +3,7 @@
 import re
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.sheet import delimited
@@ -22,7 +22,6 @@ def read(text):
     return delimited.grid(data, sniff(data, "f", None, None, KNOWN), "f")
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["a,b,c", "中,b,c", "a,b", "a,b,", "a,b,c,", "a,b,c,d", "a,,c", "", ",,", " , ,", "a"]),
@@ -43,7 +42,6 @@ def test_every_line_is_read_as_its_fields_or_found_ragged(lines, end):
         assert [cell or None for cell in cells] == [cell or None for cell in [*row, "", ""][:3]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Tom,t@x.cn,CEO", "李雷,,CEO", " ,,CEO", "a,b,c"]), min_size=1, max_size=6))
 def test_even_lines_are_read_at_once(lines):
     text = (HEAD + "\n".join(lines)).encode()
@@ -71,7 +69,6 @@ def test_a_number_is_sure_exactly_where_its_pattern_matches():
     assert sure(cells).to_list() == [bool(re.fullmatch("86-1[0-9]{10}", cell)) for cell in cells]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", "", "中"]), max_size=5))
 def test_texts_are_distinct_when_none_is_met_twice(texts):
     frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})

@@ -10,6 +10,7 @@ from importer.ledger.postgres import PostgresLedger, open_postgres
 from importer.model.contact import fold
 from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
 
+ORPHANS = "select id from operations where contact not in (select id from contacts)"
 NOON = 1_700_000_000.0
 TTL = 60.0
 TEXT = ("key", "name", "email_address", "phone_number", "title", "message_types", "state", "was", "cells", "findings")

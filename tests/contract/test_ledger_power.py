@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from ledgers import NOON, Book, added, failed, names, row, sent
+from ledgers import NOON, ORPHANS, Book, added, failed, names, row, sent
 
 from importer.ledger.port import LedgerFailed
 from importer.ledger.sqlite import open_sqlite
@@ -114,6 +114,7 @@ def sound(ledger):
     connection = ledger._db.connection
     assert connection.pragma("integrity_check") == "ok"
     assert connection.execute("pragma foreign_key_check").fetchall() == []
+    assert connection.execute(ORPHANS).fetchall() == []
 
 
 def checkpoint_often(ledger):

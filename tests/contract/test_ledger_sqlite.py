@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from ledgers import NOON, TTL, Book, added, names, row
+from ledgers import NOON, ORPHANS, TTL, Book, added, names, row
 
 from importer.ledger.port import LedgerFailed
 from importer.ledger.scribe import Scribe
@@ -372,6 +372,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_afterwards(tmp_path, lines
     c = ledger._db.connection
     assert c.pragma("integrity_check") == "ok"
     assert c.execute("pragma foreign_key_check").fetchall() == []
+    assert c.execute(ORPHANS).fetchall() == []
     statuses = dict(c.execute("select id, status from operations where kind = 'add'").fetchall())
     for line in told:
         word, number = line.split()

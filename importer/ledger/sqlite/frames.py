@@ -1,4 +1,4 @@
-"""From the database to columns: query results as polars frames, a slice of rows at a time."""
+"""Between the database and columns: query results as polars frames and back, a slice of rows at a time."""
 
 import gc
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,8 @@ import apsw
 import polars as pl
 
 SLICE = 50_000
+GIVEN = 2_000  # rows turned into Python's values at once: few enough to stay in the processor's cache
+TOGETHER = 20  # rows that one insert takes: its own cost is then theirs to share
 MANY = 10_000  # from here on rows travel as one text
 SHARE = 8  # more than an eighth of a table is read in the table's own order, less by an index
 FIELD, NULL = "\x1f", "\x1e"  # between the values of a row, and in place of one that is null
@@ -114,6 +116,21 @@ def asking(c: apsw.Connection, sheet: int) -> pl.DataFrame:
         "rows", "sheet = ? and place = 'accepted'", sheet, "line", {"contact": pl.Int64(), "line": pl.Int64()}
     )
     return swept(c, sweep, c.execute(ACCEPTED, (sheet,)).get)
+
+
+def given(c: apsw.Connection, statement: str, rows: pl.DataFrame) -> None:
+    """The statement with each row's values in place of its question marks; an insert ends with them."""
+    head, values, row = statement.rpartition("values ")
+    together = head + values + ", ".join([row] * TOGETHER) if head else statement
+    step = rows.width * (TOGETHER if head else 1)
+    for part in rows.iter_slices(GIVEN):
+        cells: list[str | int | None] = [None] * (part.height * part.width)
+        for place, column in enumerate(part):
+            cells[place :: part.width] = column.to_list()
+        whole = len(cells) - len(cells) % step
+        c.executemany(together, (cells[start : start + step] for start in range(0, whole, step)))
+        rest = range(whole, len(cells), rows.width)
+        c.executemany(statement, (cells[start : start + rows.width] for start in rest))
 
 
 @contextmanager

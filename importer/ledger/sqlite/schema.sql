@@ -81,7 +81,7 @@ create table rows (
 create table operations (
     id integer primary key,
     directory integer not null,
-    contact integer not null references contacts,
+    contact integer not null,                  -- no reference, as everywhere in large tables: each row's check costs time
     kind text not null,
     status text not null,
     rank integer not null,                     -- its turn: the sheet's number, then the place of the row in it

@@ -1,14 +1,13 @@
 """A file's rows, written down in place of those of its last version; columns all the way, no row objects."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import apsw
 import polars as pl
 
 from importer.ledger.port import KNOWN, Lease, Staging
-from importer.ledger.sqlite.frames import asking, contacts, frame, pending
+from importer.ledger.sqlite.frames import asking, contacts, frame, given, pending
 from importer.ledger.sqlite.leases import fence, milliseconds
 from importer.model.contact import FIELDS
 
@@ -43,10 +42,11 @@ set name = ?2, email_address = ?3, phone_number = ?4, title = ?5, message_types 
     state = 'waiting', adopted = 0, updated_at = {now}
 where id = ?1 and (state, name, email_address, phone_number, title, message_types)
     is not ('waiting', ?2, ?3, ?4, ?5, ?6)"""
+# With the sign no index is used for the number: the rows are looked through only if there is a stranger at all.
 KNOWN_NOW = """
 update contacts set stranger = 0
 where directory = ?1 and (missing_since is not null or stranger = 1) and stranger = 1
-  and id in (select contact from rows where sheet = ?2 and place = 'accepted')"""
+  and +id in (select contact from rows where sheet = ?2 and place = 'accepted')"""
 WATCHED = """
 select id, missing_since / 1000.0, stranger from contacts
 where directory = ? and (missing_since is not null or stranger = 1)"""
@@ -81,7 +81,7 @@ DROP_CONTACTS = "delete from contacts where state = 'waiting' and id in (select 
 
 SHEETS = "select id, file from sheets where directory = ? order by staged_at, id"
 
-SLICE = 20_000  # rows turned into Python values at once
+SLICE = 20_000  # rows that travel as one text
 RUN = 64  # rows from which on a statement of their own is cheaper than their numbers
 
 
@@ -101,7 +101,7 @@ def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
 
 def stage(c: apsw.Connection, lease: Lease, run: str, staging: Staging, *, now: float) -> int:
     fence(c, lease)
-    if staging.contacts["key"].is_duplicated().any():
+    if staging.contacts["key"].n_unique() < staging.contacts.height:
         raise ValueError("a contact is asked for by more than one accepted row")
     return _Stage(c, lease.directory, milliseconds(now)).write(run, staging)
 
@@ -238,15 +238,11 @@ class _Stage:
     def _each(self, statement: str, rows: pl.DataFrame) -> None:
         """The statement for every row; directory and moment are written into it, for they cost time a row."""
         if not rows.is_empty():
-            self._c.executemany(statement.format(directory=self._directory, now=self._now), _tuples(rows))
+            given(self._c, statement.format(directory=self._directory, now=self._now), rows)
 
     def _count(self, what: str, word: str, n: int) -> None:
         if n:
             self._c.execute(COUNTED, (self._directory, what, word, n))
-
-
-def _tuples(rows: pl.DataFrame) -> Iterable[tuple[str | int | None, ...]]:
-    return rows.iter_rows(buffer_size=SLICE)
 
 
 def _list(values: pl.Series) -> str:

@@ -38,13 +38,14 @@ def sniff(text: bytes, file: str, delimiter: str | None, header_line: int | None
     chosen = named(delimiter) if delimiter else sep.group(1) if sep else None
     lines = lines[first - 1 :]
     if chosen is None:
-        chosen = max(DELIMITERS, key=lambda d: _score(list(_some(lines, d, first)), known))
+        chosen = max(DELIMITERS, key=lambda d: _score(_some(lines, d, first) if d.encode() in head else (), known))
     if header_line is not None:
         return _given(lines, file, chosen, first, header_line)
-    found = header([(line, cells) for line, _, cells in _some(lines, chosen, first)], known)
+    some = _some(lines, chosen, first)
+    found = header([(line, cells) for line, _, cells in some], known)
     if found is None:
         raise FixFile(f"{file}: there is no header row", hint="Give the file a header row and one row a contact.")
-    ends = {line: end for line, end, _ in _some(lines, chosen, first)}
+    ends = {line: end for line, end, _ in some}
     return Dialect(chosen, Shape(found[0], tuple(found[1])), ends[found[0]])
 
 
@@ -122,20 +123,20 @@ class Unclosed(Exception):
         self.line = line
 
 
-def _some(lines: Sequence[str], delimiter: str, first: int) -> Iterator[tuple[int, int, list[str]]]:
+def _some(lines: Sequence[str], delimiter: str, first: int) -> list[tuple[int, int, list[str]]]:
     """The first filled records, as far as they can be read."""
-    count = 0
+    found: list[tuple[int, int, list[str]]] = []
     try:
         for start, end, cells in records(lines, delimiter, first):
             if filled(cells):
-                yield start, end, cells
-                count += 1
-            if count == LOOK:
-                return
+                found.append((start, end, cells))
+            if len(found) == LOOK:
+                break
     except Unclosed as error:
-        if count == 0:
+        if not found:
             line = lines[error.line - first]
-            yield error.line, error.line, line.split(delimiter)
+            return [(error.line, error.line, line.split(delimiter))]
+    return found
 
 
 def _score(found: Sequence[tuple[int, int, list[str]]], known: Collection[str]) -> tuple[float, ...]:

@@ -47,6 +47,8 @@ def frame(findings: Iterable[Finding] = ()) -> pl.DataFrame:
 
 def rows(rule: Rule, cells: pl.DataFrame, *, message: pl.Expr | str, hint: str = "") -> pl.DataFrame:
     """One finding for each of ``cells``, whose columns are among those of `COLUMNS`."""
+    if cells.is_empty():
+        return frame()
     text = pl.lit(message) if isinstance(message, str) else message
     known = cells.with_columns(
         rule=pl.lit(rule.id), severity=pl.lit(rule.severity.value), message=text, hint=pl.lit(hint)

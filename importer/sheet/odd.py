@@ -39,8 +39,9 @@ def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: C
     starts, ends = _edges(blank)
     cells = frame.drop("line")
     lines = frame["line"]
-    repeated = [row for row in _like(cells, headers) if _same(cells.row(row), headers)]
-    again = set(_like(cells, headers)) - set(repeated)
+    like = _like(cells, headers)
+    repeated = [row for row in like if _same(cells.row(row), headers)]
+    again = set(like) - set(repeated)
     apart = spans(Rows(cells, blank), sorted(set(starts) - set(repeated)), again, known)
     below = _below(lines, blank, apart)
     apart_rows = set(below["row"].to_list())
@@ -91,6 +92,8 @@ def _total(lines: pl.Series, cells: pl.DataFrame, totals: Sequence[int]) -> pl.D
 
 def _below(lines: pl.Series, blank: pl.Series, apart: Sequence[Span]) -> pl.DataFrame:
     """A finding for each row of the tables below that is not blank."""
+    if not apart:
+        return faults.frame()
     schema = {"first": pl.UInt32, "last": pl.UInt32}
     rows = pl.DataFrame(apart, schema, orient="row").select(
         "first", row=pl.int_ranges("first", "last", dtype=pl.UInt32)

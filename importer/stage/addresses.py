@@ -39,9 +39,11 @@ def sure(cell: pl.Expr, *, longest: int) -> pl.Expr:
 
 def check_addresses(column: Column, good: pl.Series, book: Book, *, longest: int) -> pl.Series:
     """The column's addresses, repaired; those of rejected rows are whatever they were. ``good``: those `sure`."""
-    rest = repair(column.rest(good))
-    if not rest.is_empty():
-        book.judge(column, _judged(rest, longest), (*REPAIRS, "email-domain", "email-lookalike"))
+    rest = column.rest(good)
+    if rest.is_empty():
+        return column.cells
+    rest = repair(rest)
+    book.judge(column, _judged(rest, longest), (*REPAIRS, "email-domain", "email-lookalike"))
     return column.merge(good, rest["text"])
 
 

@@ -106,5 +106,6 @@ class Book:
 
     def rejected(self) -> pl.Series:
         """The rows that have an error, sorted, each once."""
-        bad = [frame.filter(severity=Severity.ERROR.value)["row"].drop_nulls() for frame in self._frames]
+        told = [frame for frame in self._frames if not frame.is_empty()] or self._frames[:1]
+        bad = [frame.filter(severity=Severity.ERROR.value)["row"].drop_nulls() for frame in told]
         return pl.concat(bad).unique().sort().alias("row")

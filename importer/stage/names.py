@@ -39,10 +39,10 @@ def check_names(column: Column, good: pl.Series, book: Book, *, chinese: bool, f
     With ``fix``, a name that is too long, or has blanks, digits, hyphens or look-alikes, becomes the one proposed.
     """
     letters = _letters(chinese=chinese)
-    rest = repair(column.rest(good))
+    rest = column.rest(good)
     if rest.is_empty():
         return column.cells
-    rest = _judged(rest, letters)
+    rest = _judged(repair(rest), letters)
     if fix:
         rest = _fixed(rest, letters)
         book.judge(column, rest, (*REPAIRS, "name-fixed"))

@@ -31,10 +31,10 @@ def check_phones(column: Column, good: pl.Series, book: Book) -> pl.Series:
     """The column's numbers as the API writes them, null where there is none. ``good``: those that are `sure`."""
     if not column.cells.ne("").any():
         return column.cells.replace("", None)
-    rest = repair(column.rest(good))
+    rest = column.rest(good)
     if rest.is_empty():
         return column.cells
-    rest = _judged(rest)
+    rest = _judged(repair(rest))
     book.judge(column, rest, (*REPAIRS, "phone-format"))
     return column.merge(good, rest["text"])
 

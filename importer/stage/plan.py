@@ -58,6 +58,8 @@ def taken(known: pl.DataFrame, listed: Sequence[Listed], file: str) -> pl.DataFr
     ours = known.filter(there | waits).select(
         *TAKEN[:6], pl.lit("ledger").alias("place"), "file", pl.col("line").cast(pl.UInt32)
     )
+    if not listed:
+        return ours
     theirs = listed_frame(listed).join(ours.select("key"), on="key", how="anti")
     return pl.concat([ours, theirs.unique("key", keep="first", maintain_order=True)])
 
@@ -100,10 +102,9 @@ def plan(
     """
     held = taken(known, listed, sheet.file) if held is None else held
     deduped = dedupe(checked, on_clash=on_clash, taken=held)
-    states = known.select("key", "state")
-    contacts = deduped.contacts.join(states, on="key", how="left", maintain_order="left")
-    contacts = contacts.with_columns(was=pl.lit(None, pl.String))
-    contacts = contacts.sort("priority", descending=True, maintain_order=True)  # scarce sends go to these first
+    contacts = _stated(deduped.contacts, known).with_columns(was=pl.lit(None, pl.String))
+    if contacts["priority"].min() != contacts["priority"].max():
+        contacts = contacts.sort("priority", descending=True, maintain_order=True)  # scarce sends go to these first
     listing = listed_frame(listed).unique("key", keep="first")
     statuses = {one.contact_id: one.status for one in listed}
     adds, adopts, sends = _counts(contacts, listing, statuses, listed)
@@ -120,6 +121,13 @@ def plan(
         headers=checked.headers,
     )
     return Plan(staging, deduped, adds, adopts, sends, checked.height)
+
+
+def _stated(contacts: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """With the state that the ledger knows of each, or null."""
+    if known.is_empty():
+        return contacts.with_columns(state=pl.lit(None, pl.String))
+    return contacts.join(known.select("key", "state"), on="key", how="left", maintain_order="left")
 
 
 def _lines(sheet: Sheet, rows: pl.Series) -> pl.Series:
@@ -144,6 +152,8 @@ def _counts(
 def _told(sheet: Sheet, findings: pl.DataFrame) -> pl.DataFrame:
     """Per row that has any: its findings as a JSON list, and its cells as written, a JSON object by header."""
     told = findings.filter(pl.col("row").is_not_null())
+    if told.is_empty():
+        return pl.DataFrame(schema={"row": pl.UInt32, "findings": pl.String, "cells": pl.String})
     grouped = told.group_by("row").agg(
         pl.struct("rule", "severity", "column", "value", "message", "hint", "suggestion")
         .struct.json_encode()
@@ -155,6 +165,8 @@ def _told(sheet: Sheet, findings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    if told.is_empty():
+        return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in ("findings", "cells"))
     return rows.join(told, on="row", how="left", maintain_order="left")
 
 

@@ -88,9 +88,10 @@ RUN = 64  # rows from which on a statement of their own is cheaper than their nu
 def known(c: apsw.Connection, directory: int) -> pl.DataFrame:
     columns = tuple(name for name, kind in KNOWN.items() if kind == "String" and name != "file")
     watched = {"contact": pl.Int64(), "missing_since": pl.Float64(), "stranger": pl.Int64()}
-    held = contacts(c, directory, columns).join(
-        frame(c, WATCHED, (directory,), watched), on="contact", how="left", maintain_order="left"
-    )
+    held = contacts(c, directory, columns)
+    if held.is_empty():
+        return pl.DataFrame(schema={name: getattr(pl, kind)() for name, kind in KNOWN.items()})
+    held = held.join(frame(c, WATCHED, (directory,), watched), on="contact", how="left", maintain_order="left")
     held = held.with_columns(pl.col("stranger").fill_null(0))
     sheets: list[Any] = c.execute(SHEETS, (directory,)).fetchall()
     rows = [asking(c, sheet).with_columns(pl.lit(file, pl.String).alias("file")) for sheet, file in sheets]
@@ -147,7 +148,11 @@ class _Stage:
             held=pl.coalesce("was", "key"),
             turn=(sheet << 32) + pl.int_range(1, pl.len() + 1),
         )
-        found = numbered.join(held, left_on="held", right_on="key", how="left", maintain_order="left")
+        if held.is_empty():
+            nothing = (pl.lit(None, dtype).alias(name) for name, dtype in held.schema.items() if name != "key")
+            found = numbered.with_columns(nothing)
+        else:
+            found = numbered.join(held, left_on="held", right_on="key", how="left", maintain_order="left")
         fresh = pl.col("contact").is_null()
         return found.with_columns(
             pl.when(fresh).then(last + fresh.cum_sum()).otherwise("contact").alias("contact"), fresh=fresh
@@ -175,6 +180,8 @@ class _Stage:
 
     def _take(self, known: pl.DataFrame) -> None:
         """Contacts that wait, failed or were deleted take the row's values and wait; the others keep their own."""
+        if known.is_empty():
+            return
         ended = pl.col("state").is_in(["failed", "deleted"])
         waits = (pl.col("state") == "waiting") & (pl.col("kind") == "add") & (pl.col("doubted") == 0)
         self._each(TAKE, known.filter(ended | waits).select("contact", *FIELDS))
@@ -194,7 +201,8 @@ class _Stage:
         self._plain(sheet, asked.filter(plain))
         told = asked.filter(~plain)
         rejected = staging.rejected.with_columns(nobody)
-        for place, rows in {"accepted": told, "rejected": rejected, "duplicate": twins}.items():
+        places = {"accepted": told, "rejected": rejected, "duplicate": twins}
+        for place, rows in ((place, rows) for place, rows in places.items() if not rows.is_empty()):
             self._each(ROW.format(sheet=sheet, place=place), rows.select("line", "contact", "cells", "findings"))
 
     def _plain(self, sheet: int, rows: pl.DataFrame) -> None:

@@ -5,7 +5,6 @@ Of no XML part more is read than its tags, by pattern; a document type, which co
 
 import io
 import zipfile
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -26,13 +25,16 @@ class Mark(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
 class Details:
-    """Of one sheet: rows from 0 that are hidden as ranges (first, last), merged ranges (top, left, bottom, right)."""
+    """Of one sheet: rows from 0 that are hidden as ranges (first, last), merged ranges (top, left, bottom, right).
 
-    hidden: list[tuple[int, int]] = field(default_factory=list)
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    No dataclass: the child that parses would import a tenth more for it.
+    """
+
+    def __init__(self) -> None:
+        self.hidden: list[tuple[int, int]] = []
+        self.merged: list[tuple[int, int, int, int]] = []
+        self.marks: list[Mark] = []
 
     def hide(self, first: int, last: int) -> None:
         """Add rows to the hidden ones, which come in order."""
@@ -104,6 +106,16 @@ class Zip:
             if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
                 raise Damaged(name)
         return data
+
+
+def text(raw: bytes | None) -> str:
+    """What a part says in plain letters; what they are escaped with is imported only where something is."""
+    decoded = (raw or b"").decode(errors="replace")
+    if "&" not in decoded:
+        return decoded
+    from html import unescape
+
+    return unescape(decoded)
 
 
 def look(data: bytes, kind: str) -> Book:

@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from array import array
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from importer.model.errors import FixFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.sheet.arrow import Column
 
 MEMORY = 700 << 20  # bytes of address space for a small file; a larger one gets more
 PER_BYTE = 8  # of address space for each byte of the decompressed workbook
@@ -24,18 +27,19 @@ GRACE = 2  # seconds on the clock to start
 
 SMALLER = "Delete empty rows and columns beyond the data, or save the sheet as CSV."
 ANEW = "Open it in the program that made it and save it as .xlsx or CSV."
+# Once it has answered it has nothing to tidy up, which would take as long as a small file.
 START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from importer.sheet import worker; worker.main(int(sys.argv[2]), int(sys.argv[3]))"
+    "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from importer.sheet import worker; worker.main(int(sys.argv[2]), int(sys.argv[3])); os._exit(0)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the child found: ``head`` as JSON, and the cells of each column that has any, as bytes."""
+    """What the child found: ``head`` as JSON, and of each column that has any the cells as `arrow.Column`."""
 
     head: dict[str, Any]
-    columns: list[list[bytes]]
+    columns: "list[Column]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,10 @@ def _line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)[:600]
 
 
-def _columns(buffer: memoryview, sizes: list[tuple[int, int]]) -> Any:
+def _columns(buffer: memoryview, sizes: list[tuple[int, int]]) -> "Iterator[Column]":
     """The cells of each column; a blank cell is an empty one."""
     place = 0
-    for offsets_size, text_size in sizes:
-        offsets = array("i")
-        offsets.frombytes(buffer[place : place + offsets_size])
-        place += offsets_size
-        text = bytes(buffer[place : place + text_size])
-        place += text_size
-        yield [text[start:end] for start, end in pairwise(offsets)]
+    for offsets, text in sizes:
+        middle, end = place + offsets, place + offsets + text
+        yield bytes(buffer[place:middle]), bytes(buffer[middle:end])
+        place = end

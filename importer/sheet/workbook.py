@@ -1,5 +1,6 @@
 """A workbook, or a page with a table, to a sheet: parsed apart, laid out here."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ MARKS = {"row": pl.UInt32, "position": pl.UInt32, "kind": pl.String, "text": pl.
 AS_TEXT = "Format the column as text and type the value again."
 NO_HEADER = "Give a header row and one row for each contact."
 CELLS_MAX = 60_000_000
+OFFSET = 4  # bytes of each
 KINDS: dict[str, tuple[Rule, str, str]] = {
     "error": (faults.ERROR_CELL, "the cell holds an error", "Correct the formula, or type the value."),
     "formula": (
@@ -245,10 +247,16 @@ class _Page:
 
 
 def _frame(answer: sandbox.Answer) -> pl.DataFrame:
-    columns = [
-        pl.Series(str(index), cells, dtype=pl.Binary).cast(pl.String) for index, cells in enumerate(answer.columns)
-    ]
+    columns = {str(index): _texts(*column) for index, column in enumerate(answer.columns)}
     return pl.DataFrame(columns).with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _texts(offsets: bytes, text: bytes) -> pl.Series:
+    """A column's cells, cut in columns too: no object for a cell."""
+    count = pl.Array(pl.Int32, len(offsets) // OFFSET)
+    cuts = pl.Series([offsets]).bin.reinterpret(dtype=count, endianness=sys.byteorder).explode()
+    cells = pl.DataFrame({"start": cuts.head(-1), "length": cuts.diff().tail(-1)})
+    return cells.select(pl.lit(text).bin.slice("start", "length").cast(pl.String)).to_series()
 
 
 def _written(column: pl.Series, marks: pl.DataFrame) -> pl.Series:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from html import unescape
 
-from importer.sheet.book import Details, Mark, Zip
+from importer.sheet.book import Details, Mark, Zip, text
 from importer.sheet.kinds import DATES, is_date
 
 SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
@@ -78,11 +77,8 @@ def _signs(head: bytes) -> tuple[bytes, ...]:
     return (b'"e"', b'"b"', b'"d"', b"<f")
 
 
-def _attributes(text: bytes) -> dict[str, str]:
-    return {
-        name.decode(errors="replace"): unescape((double or single).decode(errors="replace"))
-        for name, double, single in ATTRIBUTE.findall(text)
-    }
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {name.decode(errors="replace"): text(double or single) for name, double, single in ATTRIBUTE.findall(tag)}
 
 
 def relations(xml: bytes) -> Iterator[tuple[str, str]]:
@@ -151,22 +147,18 @@ def _kind(
 ) -> tuple[str, str] | None:
     type_ = attributes.get(b"t", b"n")
     if type_ == b"e":
-        return "error", _decoded(value)
+        return "error", text(value)
     if formula is not None and not value and type_ not in (b"str", b"inlineStr"):
-        return "formula", "=" + _decoded(formula)
+        return "formula", "=" + text(formula)
     if not value:
         return None
     if type_ == b"b":
         return "boolean", "TRUE" if value.strip() in (b"1", b"true") else "FALSE"
     if type_ == b"d" or (dates and type_ == b"n" and attributes.get(b"s", b"").decode(errors="replace") in dates):
-        return "date", _decoded(value)
+        return "date", text(value)
     if long and type_ == b"n":
-        return "long", _decoded(value)
+        return "long", text(value)
     return None
-
-
-def _decoded(text: bytes | None) -> str:
-    return unescape((text or b"").decode(errors="replace"))
 
 
 def column(letters: bytes) -> int:

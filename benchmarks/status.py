@@ -26,6 +26,11 @@ insert into attempts (operation, directory, kind, run, started_at, ended_at, out
 select operation, directory, kind, run, started_at - 500, started_at - 400, 'conflict', 'ConcurrentCallNotSupported',
        429, request_id
 from attempts where kind = 'add'"""
+# One mail met the end of a day, after which mails went out again.
+FULL = """
+insert into attempts (operation, directory, kind, run, started_at, ended_at, outcome, code, http_status, request_id)
+select operation, directory, kind, run, started_at - 500, started_at - 400, 'daily', 'LimitExceeded', 400, request_id
+from attempts where kind = 'send_email_verification' limit 1"""
 
 
 def staging(count: int) -> Staging:
@@ -38,7 +43,7 @@ def staging(count: int) -> Staging:
 
 
 def done(operation: Operation, now: float) -> Change:
-    """The change that a call which went well makes; the last few are left in doubt."""
+    """The change that a call which went well makes."""
     add = operation.kind is Kind.ADD
     attempt = Attempt(operation.id, now, now + 0.1, Outcome.DONE, "ok", "", 200, REQUEST)
     return Change(
@@ -71,6 +76,7 @@ def filled(path: Path, count: int) -> Path:
     ledger.close()
     connection = apsw.Connection(str(path))
     connection.execute(REFUSED)
+    connection.execute(FULL)
     connection.close()
     return path
 
@@ -86,8 +92,9 @@ def checked(ledger: Path, count: int) -> None:
     words = [sys.executable, "-m", "importer", "status", "--json", "--ledger", str(ledger)]
     found = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
     assert found["directories"][0]["contacts"]["sent"] == count, found
+    assert found["directories"][0]["daily_sends_seen"]["again_at"], found
     connection = apsw.Connection(str(ledger), flags=apsw.SQLITE_OPEN_READONLY)
-    assert connection.execute("select count(*) from attempts").get == 3 * count
+    assert connection.execute("select count(*) from attempts").get == 3 * count + 1
     connection.close()
 
 

@@ -16,7 +16,7 @@ from ledgers import NOON, ORPHANS, TTL, Book, added, names, row
 
 from importer.ledger.port import LedgerFailed
 from importer.ledger.scribe import Scribe
-from importer.ledger.sqlite import MEMORY, open_sqlite
+from importer.ledger.sqlite import MEMORY, open_sqlite, staging, submitting
 from importer.ledger.sqlite.database import APPLICATION_ID
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind
@@ -99,6 +99,21 @@ def test_a_staging_of_many_leaves_every_index_in_place(tmp_path):
             "insert into contacts (directory, key, name, email_address, title, message_types, state, updated_at)"
             " select directory, key, name, email_address, title, message_types, state, 0 from contacts limit 1"
         )
+    ledger.close()
+
+
+QUICK = {
+    "after a refusal": (submitting.AGAIN.format(kind=Kind.SEND_EMAIL), (1, 0), "attempts_of_sends"),
+    "for a stranger that a file asks for": (staging.KNOWN_NOW, (1, 1), "contacts_watched"),
+}
+
+
+@pytest.mark.parametrize("look", QUICK)
+def test_a_look_goes_by_its_index_and_not_through_everything(tmp_path, look):
+    statement, bindings, index = QUICK[look]
+    ledger = open_sqlite(tmp_path / "importer.db")
+    plan = ledger._db.connection.execute(f"explain query plan {statement}", bindings).fetchall()
+    assert index in plan[0][-1]
     ledger.close()
 
 

@@ -118,8 +118,11 @@ def _directory(c: apsw.Connection, number: Any, profile: Any, endpoint: Any) -> 
 
 
 def in_doubt(c: apsw.Connection, directory: int) -> list[ExportRow]:
+    doubtful = c.execute(DOUBTFUL, (directory,)).fetchall()
+    if not doubtful:  # to find rows by their contact is to look at all of them
+        return []
     newest = {contact: (sheet, line) for contact, sheet, line in c.execute(ASKING, (directory,))}
-    found = [(*newest.get(contact, (0, 0)), contact) for (contact,) in c.execute(DOUBTFUL, (directory,)).fetchall()]
+    found = [(*newest.get(contact, (0, 0)), contact) for (contact,) in doubtful]
     return [row_of(next(c.execute(IN_DOUBT, which))) for which in sorted(found)]
 
 

@@ -77,9 +77,10 @@ where a.directory = ? and a.started_at > ? and a.ended_at > ?
 order by a.ended_at"""
 EVER = 1 << 62  # later than any time
 REFUSED = "select max(started_at) from attempts where directory = ? and outcome = 'daily' and kind = ?"
+# With the words of the index of sends, though one of them would do: otherwise every attempt is looked at.
 AGAIN = """
 select min(started_at) from attempts
-where directory = ? and started_at > ? and kind = '{kind}' and outcome = 'done'"""
+where directory = ? and started_at > ? and kind = '{kind}' and outcome in ('done', 'doubt') and outcome = 'done'"""
 
 
 def recover(c: apsw.Connection, lease: Lease, *, now: float) -> int:

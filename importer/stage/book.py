@@ -44,7 +44,9 @@ class Book:
 
     def __init__(self, findings: pl.DataFrame, others: Sequence[Finding] = (), *, strict: bool = False) -> None:
         values = [[getattr(finding, name) for name in SCHEMA] for finding in others]
-        self._frames = [findings.select(COLUMNS).cast(SCHEMA), pl.DataFrame(values, SCHEMA, orient="row")]
+        same = findings.schema == SCHEMA
+        read = findings if same else findings.select(COLUMNS).cast(SCHEMA)
+        self._frames = [read, pl.DataFrame(values, SCHEMA, orient="row")]
         self._strict = strict
         wrong = pl.col("row").is_not_null() & (pl.col("severity") == Severity.ERROR.value)
         self._wrong = self._frames[0].filter(wrong).select("row", "column")
@@ -106,6 +108,8 @@ class Book:
 
     def rejected(self) -> pl.Series:
         """The rows that have an error, sorted, each once."""
-        told = [frame for frame in self._frames if not frame.is_empty()] or self._frames[:1]
+        told = [frame for frame in self._frames if not frame.is_empty()]
+        if not told:
+            return pl.Series("row", [], dtype=pl.UInt32)
         bad = [frame.filter(severity=Severity.ERROR.value)["row"].drop_nulls() for frame in told]
         return pl.concat(bad).unique().sort().alias("row")

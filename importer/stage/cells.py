@@ -22,7 +22,7 @@ def ascii_only(texts: pl.Series) -> bool:
 def distinct(texts: pl.DataFrame) -> dict[str, bool]:
     """Of each column whether its texts are surely all different; by their hashes, so that no text is compared."""
     hashes = texts.select(pl.all().hash())
-    return {name: hashes.select(name).n_unique() == hashes.height for name in hashes.columns}
+    return {column.name: column.n_unique() == hashes.height for column in hashes}
 
 
 def repair(rows: pl.DataFrame) -> pl.DataFrame:

@@ -133,7 +133,8 @@ def _column(sheet: "Sheet", columns: "Columns", field: str) -> Column:
 
 
 def _at(sheet: "Sheet", index: int) -> Column:
-    return Column(sheet.columns[index], sheet.frame.to_series(index).fill_null(""), sheet.lines)
+    cells = sheet.frame.to_series(index)
+    return Column(sheet.columns[index], cells.fill_null("") if cells.null_count() else cells, sheet.lines)
 
 
 def _routes(sheet: "Sheet", columns: "Columns", book: Book, rules: Rules) -> pl.Series | None:

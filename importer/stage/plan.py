@@ -138,6 +138,8 @@ def _counts(
     contacts: pl.DataFrame, listing: pl.DataFrame, statuses: dict[str, str], listed: Sequence[Listed]
 ) -> tuple[int, int, int]:
     """How many to add, to adopt, and to send a mail to."""
+    if not listed and contacts["state"].null_count() == contacts.height:
+        return contacts.height, 0, contacts.height
     open_states = [State.WAITING.value, State.FAILED.value, State.DELETED.value]
     todo = contacts.filter(pl.col("state").is_null() | pl.col("state").is_in(open_states))
     adopt = todo.join(listing.select("key"), on="key", how="semi")

@@ -120,8 +120,9 @@ class _Stage:
         former = asking(self._c, sheet).select("contact")
         held = self._held()
         asked = self._asked(staging.contacts, held, sheet)
-        self._add(asked.filter(pl.col("fresh")))
-        self._take(asked.filter(~pl.col("fresh")))
+        fresh = asked["fresh"]
+        self._add(asked if fresh.all() else asked.filter(fresh))
+        self._take(asked.clear() if fresh.all() else asked.filter(~fresh))
         self._rows(sheet, asked, staging)
         self._c.execute(KNOWN_NOW, (self._directory, sheet))
         if not former.is_empty():

@@ -46,6 +46,7 @@ class Control:
             "GET state": self._state,
             "GET outbox": self._outbox,
             "GET log": self._log,
+            "GET calls": self._calls,
             "GET metrics": self._metrics,
             "GET clock": self._time,
             "POST clock": self._wind,
@@ -81,7 +82,15 @@ class Control:
     def _log(self, question: Question) -> Any:
         after, last = _whole(question, "after") or 0, _whole(question, "last")
         entries = [entry for entry in self._parts.journal.log if entry["seq"] > after]
-        return entries if last is None else entries[-last:] if last else []
+        return _newest(entries, last)
+
+    def _calls(self, question: Question) -> Any:
+        """The last calls in the order in which they were answered, each with its key, and when it came and ended."""
+        calls: list[Question] = list(self._parts.service.last)
+        if "directory" in question:
+            name = self._directory(question).name
+            calls = [call for call in calls if call["directory"] == name]
+        return _newest(calls, _whole(question, "last"))
 
     def _metrics(self, _question: Question) -> Any:
         calls: dict[str, dict[str, int]] = defaultdict(dict)
@@ -163,6 +172,10 @@ def limits(changes: Question, before: Limits) -> Limits:
         if value is not None and (not isinstance(value, kinds) or isinstance(value, bool) != isinstance(old, bool)):
             raise EmulatorError(f"The value {value!r} of {name!r} is of the wrong type.")
     return replace(before, **changes)
+
+
+def _newest(entries: list[Question], last: int | None) -> list[Question]:
+    return entries if last is None else entries[-last:] if last else []
 
 
 def _document(body: bytes) -> Question:

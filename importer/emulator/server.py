@@ -25,7 +25,7 @@ from importer.emulator.faults import Faults, read
 from importer.emulator.gateway import Gateway, Key
 from importer.emulator.journal import Journal
 from importer.emulator.limits import Limits
-from importer.emulator.service import Service
+from importer.emulator.service import CALLS_KEPT, Service
 from importer.emulator.state import State
 from importer.emulator.wire import Wire
 
@@ -66,6 +66,7 @@ class Emulator:
         tls: bool = False,
         clocks: Clocks | None = None,
         random: Random | None = None,
+        calls_kept: int = CALLS_KEPT,
     ) -> None:
         self.host, self.port = host, port
         self.limits = limits or Limits()
@@ -77,6 +78,7 @@ class Emulator:
         self._authority: Authority | None = None
         self._clocks = clocks or Clocks(now=now, wall=wall)
         self.clock = Clock(self._clocks.now)
+        self._calls_kept = calls_kept
         self._random = random or Random()  # noqa: S311 - ids of an emulator are no secrets
         self._path = None if state is None else Path(state)
         self._own = (access_key_id, access_key_secret)
@@ -181,6 +183,7 @@ class Emulator:
             sleep=self._clocks.sleep,
             monotonic=self._clocks.monotonic,
             settle=None if self._state is None else self._settle,
+            kept=self._calls_kept,
         )
 
     def _make_directory(self, name: str) -> Directory:

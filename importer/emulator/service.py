@@ -15,7 +15,7 @@ from importer.emulator.faults import Fault, Faults
 from importer.emulator.fields import Parameters, Values
 from importer.emulator.operations import OPERATIONS, Body, perform
 
-_CALLS_KEPT = 100
+CALLS_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -35,10 +35,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is answered: the request's id and the host it was sent to."""
+    """Who is answered: the request's id, the host it was sent to; by which key, in which directory, and since when."""
 
     request_id: str
     host: str
+    directory: str = ""
+    key: str = ""
+    began: float | None = None
 
 
 class Rate:
@@ -62,7 +65,8 @@ class Rate:
 class Service:
     """Answers calls for its directories, by name; ``sleep`` and ``monotonic`` may be virtual.
 
-    ``settle`` makes durable what the journal holds; it is awaited before each answer.
+    ``settle`` makes durable what the journal holds; it is awaited before each answer. The last ``kept`` calls are
+    remembered: who made them, and when they came and were answered, by ``monotonic``.
     """
 
     def __init__(
@@ -74,47 +78,51 @@ class Service:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         settle: Callable[[], Awaitable[None]] | None = None,
+        kept: int = CALLS_KEPT,
     ) -> None:
         self.directories = directories
         self.random = random
         self.faults = faults or Faults()
         self.calls: Counter[tuple[str, str]] = Counter()
-        self.last: deque[dict[str, Any]] = deque(maxlen=_CALLS_KEPT)
+        self.last: deque[dict[str, Any]] = deque(maxlen=kept)
         self._sleep = sleep
         self._monotonic = monotonic
         self._settle = settle
         self._rate = Rate()
         self._writing: Counter[str] = Counter()
 
-    async def call(self, action: str, values: Values, directory: str = "default", host: str = "") -> Reply:
+    async def call(
+        self, action: str, values: Values, directory: str = "default", host: str = "", *, key: str = ""
+    ) -> Reply:
         """One call by the owner of a directory; refusals and faults are replies."""
         request_id = self.request_id()
+        caller = Caller(request_id, host, directory, key, self._monotonic())
         delay, fault = self.faults.pick(action) if self.faults.tallies else (0.0, None)
         if delay:
             await self._sleep(delay)
         if fault is None:
-            return await self._try(action, values, directory, Caller(request_id, host))
+            return await self._try(action, values, caller)
         if fault.does:
-            reply = await self._try(action, values, directory, Caller(request_id, host), quiet=True)
+            reply = await self._try(action, values, caller, quiet=True)
         else:
             reply = Reply(200, "ok", {"RequestId": request_id}, request_id)
         refusal = _refusal(fault)
         if refusal is not None:
-            return self.refuse(refusal, action, request_id, host)
-        self.count(action, f"fault {fault.kind}", 0, request_id)
+            return self.refuse(refusal, action, caller)
+        self.count(action, f"fault {fault.kind}", 0, caller)
         reply.fault = fault
         return reply
 
-    async def _try(self, action: str, values: Values, directory: str, caller: Caller, *, quiet: bool = False) -> Reply:
+    async def _try(self, action: str, values: Values, caller: Caller, *, quiet: bool = False) -> Reply:
         try:
-            body = await self._answer(action, values, directory, caller.request_id)
+            body = await self._answer(action, values, caller.directory, caller.request_id)
         except Refusal as refusal:
-            return self.refuse(refusal, action, caller.request_id, caller.host, quiet=quiet)
+            return self.refuse(refusal, action, caller, quiet=quiet)
         finally:
             if self._settle is not None:
                 await self._settle()
         if not quiet:
-            self.count(action, "ok", 200, caller.request_id)
+            self.count(action, "ok", 200, caller)
         return Reply(200, "ok", {"RequestId": caller.request_id, **body}, caller.request_id)
 
     async def _answer(self, action: str, values: Values, name: str, request_id: str) -> Body:
@@ -146,25 +154,37 @@ class Service:
             raise Refusal("EntityNotExists.ResourceDirectory")
         return self.directories[name]
 
-    def refuse(self, refusal: Refusal, action: str, request_id: str, host: str, *, quiet: bool = False) -> Reply:
+    def refuse(self, refusal: Refusal, action: str, caller: Caller, *, quiet: bool = False) -> Reply:
         """A refusal as an answer; counted, unless ``quiet``: then a fault will hide it."""
         if not quiet:
-            self.count(action, refusal.code, refusal.status, request_id)
+            self.count(action, refusal.code, refusal.status, caller)
         body: Body = {
-            "RequestId": request_id,
-            "HostId": host,
+            "RequestId": caller.request_id,
+            "HostId": caller.host,
             "Code": refusal.code,
             "Message": refusal.message,
-            "Recommend": RECOMMEND.format(code=refusal.code, request=request_id),
+            "Recommend": RECOMMEND.format(code=refusal.code, request=caller.request_id),
         }
         if refusal.detail:
             body["AccessDeniedDetail"] = refusal.detail
-        return Reply(refusal.status, refusal.code, body, request_id, refusal.headers)
+        return Reply(refusal.status, refusal.code, body, caller.request_id, refusal.headers)
 
-    def count(self, action: str, code: str, status: int, request_id: str) -> None:
+    def count(self, action: str, code: str, status: int, caller: Caller) -> None:
         action = action if action in OPERATIONS else "-"
         self.calls[action, code] += 1
-        self.last.append({"action": action, "code": code, "status": status, "request_id": request_id})
+        ended = self._monotonic()
+        self.last.append(
+            {
+                "directory": caller.directory,
+                "key": caller.key,
+                "action": action,
+                "code": code,
+                "status": status,
+                "request_id": caller.request_id,
+                "began": ended if caller.began is None else caller.began,
+                "ended": ended,
+            }
+        )
 
     def request_id(self) -> str:
         digits = f"{self.random.getrandbits(128):032X}"

@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from importer.emulator.errors import Refusal
 from importer.emulator.gateway import Gateway, Request, action_of, parse
 from importer.emulator.mangle import Mangler
-from importer.emulator.service import Reply, Service
+from importer.emulator.service import Caller, Reply, Service
 
 BODY_MAX = 16 * 2**20
 JSON = "application/json;charset=utf-8"
@@ -76,10 +76,11 @@ class Wire:
         except Refusal as refusal:
             values = dict(parse(request.target.partition("?")[2]))
             return self._refuse(refusal, action_of(request, values), host)
-        return await self._service.call(admitted.action, admitted.values, admitted.key.directory, host)
+        key = admitted.key
+        return await self._service.call(admitted.action, admitted.values, key.directory, host, key=key.id)
 
     def _refuse(self, refusal: Refusal, action: str, host: str) -> Reply:
-        return self._service.refuse(refusal, action, self._service.request_id(), host)
+        return self._service.refuse(refusal, action, Caller(self._service.request_id(), host))
 
 
 class _Server(web.Server):

@@ -36,7 +36,7 @@ class Shell:
             env=environment(self.folder, **self.more),
             stdin=options.pop("stdin", subprocess.DEVNULL),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=options.pop("stderr", subprocess.PIPE),
             text=True,
             encoding="utf-8",
             **options,

@@ -4,148 +4,38 @@ FLEET=200x100 has that many directories and contacts; WORKERS=4 that many worker
 """
 
 import asyncio
-import json
+import itertools
 import os
 import random
 import re
 import signal
-import subprocess
-import sys
+import statistics
 import time
-import urllib.request
-from collections import Counter
 from itertools import pairwise
 
 import psycopg
 import pytest
-from conftest import environment, wait_until
-from psycopg.rows import dict_row
+from conftest import wait_until
+from fleets import SHORT, Fleet, apart, worker_of
 
 from importer.ledger.postgres import open_postgres
+from importer.submit.submit import SENDERS
+from importer.submit.window import MOST
 
 DIRECTORIES, CONTACTS = map(int, os.environ.get("FLEET", "6x12").split("x"))
 WORKERS = int(os.environ.get("WORKERS", "2"))
 KILLS = int(os.environ.get("KILLS", "2"))
 SEED = int(os.environ.get("SEED", "1"))
-SERVE = """
-import asyncio, json, sys
-from importer.emulator import Emulator, Key, Limits
-async def main(names):
-    keys = [Key(f"id-{name}", f"secret-{name}", directory=name) for name in names]
-    limits = Limits(max_contacts=10**6, daily_sends=10**6, calls_per_second=0)
-    async with Emulator(keys=keys, limits=limits) as emulator:
-        print(emulator.url, flush=True)
-        await asyncio.Event().wait()
-asyncio.run(main(sys.argv[1:]))
-"""
 NIGHT = 1767576600.0  # half past one of the 5th of January 2026
 YEAR = 365 * 24 * 60  # minutes
-HEADER = "Name,EmailAddress,Title,MessageTypes,Directory\n"
-SHORT = ("--call-timeout", 2, "--lease-margin", 2)  # a lease of 4 s
-# Of each directory, the runs in the order of their tokens with the first and last call of each.
-TURNS = """
-select r.directory, r.token, min(a.started_at), max(a.started_at)
-from importer.runs r join importer.attempts a on a.run = r.id and a.observed = 0
-group by 1, 2 order by 1, 2"""
-
-
-# What the ledger and the queue cost the database so far, and its connections now.
-COSTS = """
-select d.xact_commit as commits, d.tup_inserted + d.tup_updated + d.tup_deleted as rows,
-       (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint as wal,
-       (select count(*) from pg_stat_activity
-        where datname = current_database() and backend_type = 'client backend') as connections
-from pg_stat_database d where d.datname = current_database()"""
-
-
-def names(count):
-    return [f"d{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(count)]
-
-
-def letters(number):
-    return "".join(chr(97 + number // 26**place % 26) for place in range(4))
-
-
-class Fleet:
-    """A shell whose settings name many directories of one emulator, and a ledger in a database."""
-
-    def __init__(self, shell, database, count):
-        self.shell, self.database, self.names = shell, database, names(count)
-        shell.more["IMPORTER_LEDGER"] = database
-        self.emulator = subprocess.Popen(
-            [sys.executable, "-c", SERVE, *self.names],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(shell.folder),
-        )
-        self.url = self.emulator.stdout.readline().strip()
-        lines = ["max_contacts = 1000000", "daily_sends = 1000000", "calls_per_second = 200"]
-        for name in self.names:
-            prefix = f"{name.upper()}_"
-            shell.more |= {f"{prefix}ACCESS_KEY_ID": f"id-{name}", f"{prefix}ACCESS_KEY_SECRET": f"secret-{name}"}
-            lines += [f"[profiles.{name}]", f'endpoint = "{self.url}"', f'credentials = {{environment = "{prefix}"}}']
-        (shell.folder / "importer.toml").write_text("\n".join(lines))
-        assert shell("fleet", "init").returncode == 0
-
-    def file(self, contacts, name="people.csv"):
-        rows = [
-            f"{letters(number)},{letters(number)}@example.com,CEO,FaultMessage,{place}\n"
-            for place in self.names
-            for number in range(contacts)
-        ]
-        (self.shell.folder / name).write_text(HEADER + "".join(rows))
-        return name
-
-    def worker(self, *words):
-        return self.shell.start("fleet", "worker", *SHORT, "--turn", 5, *words)
-
-    def state(self, name):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.url}/_emulator/state?directory={name}", timeout=60) as response:
-            return json.load(response)
-
-    def sent(self):
-        with psycopg.connect(self.database) as connection:
-            (count,) = connection.execute("select count(*) from importer.contacts where state = 'sent'").fetchone()
-            return count
-
-    def costs(self):
-        with psycopg.connect(self.database, row_factory=dict_row) as connection:
-            return Counter(connection.execute(COSTS).fetchone())
-
-    def balanced(self, contacts):
-        """Every contact once in every directory, and mailed once or once more for each doubt; how many extra."""
-        extra = 0
-        for name in self.names:
-            state = self.state(name)
-            assert sorted(one["Name"] for one in state["contacts"]) == sorted(map(letters, range(contacts))), name
-            mails = Counter(mail["ContactId"] for mail in state["outbox"])
-            assert len(mails) == contacts
-            extra += sum(mails.values()) - contacts
-        return extra
-
-    def owners(self):
-        """No call of a directory began while, or before, a later owner's had."""
-        with psycopg.connect(self.database) as connection:
-            turns = connection.execute(TURNS).fetchall()
-        for (one, _, _, last), (other, _, first, _) in pairwise(turns):
-            assert one != other or last <= first, f"directory {one} had two owners at once"
-        return len(turns)
+PLACES = SENDERS + MOST  # for calls of one directory that are under way at once
 
 
 @pytest.fixture
 def fleet(shell, database):
-    made = Fleet(shell, database, DIRECTORIES)
+    made = Fleet(shell, database, DIRECTORIES, workers=WORKERS + KILLS + 2)
     yield made
-    made.emulator.kill()
-    made.emulator.communicate()
-
-
-def ended(process, number=signal.SIGTERM):
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err, err
-    return err
+    made.close()
 
 
 def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a_time(fleet):
@@ -154,29 +44,23 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
     told = shell.json("fleet", "enqueue", fleet.file(CONTACTS))
     assert sum(one["rows"]["accepted"] for one in told["files"]) == whole
     assert shell.json("fleet", "status")["states"] == {"ready": DIRECTORIES}
-    staged, looks = fleet.costs(), 0
+    staged, looks = fleet.costs(), fleet.looks
     began = time.monotonic()
     workers = [fleet.worker() for _ in range(WORKERS)]
-    with psycopg.connect(fleet.database, autocommit=True) as watching:
-
-        def done():
-            nonlocal looks
-            looks += 1
-            return watching.execute("select count(*) from importer.contacts where state = 'sent'").fetchone() == (
-                whole,
-            )
-
-        wait_until(done, seconds=600)
-    seconds = time.monotonic() - began
+    fleet.wait(whole)
+    seconds, looks = time.monotonic() - began, fleet.looks - looks
     standing = shell.json("fleet", "status")
     assert len([one for one in standing["workers"] if one["alive"]]) == WORKERS
     connections = fleet.costs()["connections"] - 1
     for worker in workers:
-        ended(worker)
+        worker.ended()
     worked = fleet.costs()
-    assert shell.json("fleet", "status")["states"] == {"done": DIRECTORIES}
+    standing = shell.json("fleet", "status")
+    assert (standing["states"], standing["workers"]) == ({"done": DIRECTORIES}, [])
     assert fleet.balanced(CONTACTS) == 0
-    turns = fleet.owners()
+    made, tokens = fleet.writes(), fleet.tokens()
+    assert all(call["request_id"] in tokens for calls in made.values() for call in calls), "each call is written down"
+    turns = sum(apart(made[name], tokens) for name in fleet.names)
     print({"workers": WORKERS, "contacts": whole, "a second": round(whole / seconds, 1), "turns": turns})
     staging = {f"{what} to stage": round((staged - empty)[what] / whole, 2) for what in ("rows", "wal")}
     working = {what: round((worked - staged)[what] / whole, 2) for what in ("rows", "wal")}
@@ -187,30 +71,120 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
 
 
 def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(fleet):
-    shell, whole, chance = fleet.shell, DIRECTORIES * CONTACTS, random.Random(SEED)
-    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
-    workers, takeovers = [fleet.worker("--calls-per-second", 20) for _ in range(2)], []
-    for kill in range(KILLS + 1):
-        target = min(whole - 1, fleet.sent() + chance.randrange(1, max(2, whole // (KILLS + 2))))
-        wait_until(lambda target=target: fleet.sent() >= target, seconds=120)
-        victim = workers.pop(0)
-        if kill == 0:
-            victim.send_signal(signal.SIGSTOP)
-            sleeper = victim
-        else:
-            victim.kill()
-            victim.communicate()
+    whole, chance = DIRECTORIES * CONTACTS, random.Random(SEED)
+    fleet.limit(service_time=0.005)  # else no two calls would ever be under way at once
+    fleet.shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    workers, deaths = [fleet.worker("--calls-per-second", 20) for _ in range(WORKERS)], []
+    for death in range(KILLS + 1):
+        fleet.wait(min(whole - 1, fleet.sent() + chance.randrange(1, max(2, whole // (KILLS + 2)))))
+        victim = chance.choice([worker for worker in workers if fleet.held(worker)] or workers)
+        workers.remove(victim)
+        victim.tell(signal.SIGKILL if death else signal.SIGSTOP)
+        deaths.append((victim, time.monotonic(), fleet.held(victim)))
         workers.append(fleet.worker("--calls-per-second", 20))
-        before, since = fleet.sent(), time.monotonic()
-        wait_until(lambda before=before: fleet.sent() > before, seconds=120)
-        takeovers.append(round(time.monotonic() - since, 1))
-    wait_until(lambda: fleet.sent() == whole, seconds=600)
-    sleeper.send_signal(signal.SIGCONT)
+        fleet.wait(min(whole, fleet.sent() + 1))
+    fleet.wait(whole)
+    sleeper, woken = deaths[0][0], time.monotonic()
+    sleeper.tell(signal.SIGCONT)
     time.sleep(1)
-    for worker in (*workers, sleeper):
-        ended(worker)
+    assert all("stopping" in worker.ended() for worker in (*workers, sleeper))
+    for victim, _, _ in deaths[1:]:
+        victim.kill()
     extra = fleet.balanced(CONTACTS)
-    print({"kills": KILLS, "slept": 1, "contacts": whole, "extra mails": extra, "seconds to go on": takeovers})
+    made, tokens = fleet.writes(), fleet.tokens()
+    late = {name: [call for call in calls if slept(call, sleeper, woken)] for name, calls in made.items()}
+    for name, calls in made.items():
+        apart([call for call in calls if call not in late[name]], tokens)
+        assert len(late[name]) <= PLACES
+    after = [[seconds for name in held for seconds in went_on(made[name], victim, at)] for victim, at, held in deaths]
+    print(
+        {
+            "workers": WORKERS,
+            "contacts": whole,
+            "extra mails": extra,
+            "calls of the one that slept, once awake": sum(map(len, late.values())),
+            "seconds until its directories went on": of(after[0]),
+            "kills": KILLS,
+            "seconds until those of a killed one went on": of([seconds for each in after[1:] for seconds in each]),
+        }
+    )
+
+
+def slept(call, sleeper, woken):
+    """Whether a worker that was stopped between looking at its lease and calling made this call when it woke."""
+    return worker_of(call) == sleeper.number and call["began"] > woken
+
+
+def went_on(calls, victim, at):
+    """The seconds from a moment to the first call of another worker than the victim; none where there was none."""
+    later = (call["began"] - at for call in calls if call["began"] > at and worker_of(call) != victim.number)
+    return list(itertools.islice(later, 1))
+
+
+def of(seconds):
+    """The middle and the longest of some times, and how many they are."""
+    found = sorted(seconds)
+    return found and {"median": round(statistics.median(found), 1), "most": round(found[-1], 1), "of": len(found)}
+
+
+def test_what_tells_two_owners_apart_sees_every_way_to_have_them():
+    def call(worker, began, ended, name):
+        return {"key": f"{worker}-a", "directory": "a", "began": began, "ended": ended, "request_id": name}
+
+    one, two, again = call(1, 1, 2, "p"), call(2, 3, 4, "q"), call(1, 5, 6, "r")
+    assert apart([one, two, again], {"p": 1, "q": 2, "r": 3}) == 3
+    assert apart([one, two, again], {"p": 1, "r": 3}) == 2, "what was not written down came between"
+    for calls, tokens in (
+        ([one, call(2, 1.5, 4, "q")], {"p": 1, "q": 2}),  # at once
+        ([one, call(2, 1.5, 4, "q")], {"p": 1}),
+        ([one, two, again], {"p": 1, "q": 2, "r": 1}),  # back again
+        ([one, two], {"p": 1, "q": 1}),  # under one lease
+    ):
+        with pytest.raises(AssertionError):
+            apart(calls, tokens)
+
+
+def test_a_worker_that_is_asked_to_end_gives_its_directories_back_and_another_goes_on_at_once(fleet):
+    """Its hold would last for an hour: nobody waits for that."""
+    hour, some, many = ("--call-timeout", 30, "--lease-margin", 3600), fleet.names[:6], 30
+    fleet.shell.json("fleet", "enqueue", fleet.file(0, of=dict.fromkeys(some, many)))
+    first = fleet.worker("--concurrency", len(some), "--turn", 3600, "--calls-per-second", 3, lease=hour)
+    wait_until(lambda: fleet.held(first) == some)
+    second = fleet.worker("--concurrency", len(some), lease=hour)
+    wait_until(lambda: fleet.query("select count(*) from importer_fleet.procrastinate_workers") == [(2,)])
+    at, left = time.monotonic(), fleet.held(first)
+    said = first.ended()
+    assert first.process.returncode == 128 + signal.SIGTERM
+    assert fleet.held(first) == [], "it gave back what it held"
+    assert left == some, "there was something to go on with"
+    fleet.wait(len(some) * many)
+    second.ended()
+    assert said.count("directory left") == len(some)
+    assert fleet.balanced(many, some) == 0
+    made, tokens = fleet.writes(), fleet.tokens()
+    assert all(apart(made[name], tokens) == 2 for name in some)
+    ends = {name: max(call["ended"] for call in made[name] if worker_of(call) == first.number) for name in some}
+    after = [seconds for name in some for seconds in went_on(made[name], first, ends[name])]
+    print({"seconds from SIGTERM to its last call": round(max(ends.values()) - at, 2), "to its successor's": of(after)})
+
+
+def test_each_directory_has_its_turn_before_another_has_a_second_one(fleet):
+    """One place for all of them, the large one first in the queue: whoever waited longest is next."""
+    shell, (large, *small) = fleet.shell, fleet.names
+    shell.json("fleet", "enqueue", fleet.file(0, of={large: 40} | dict.fromkeys(small, 4)))
+    one = ("--concurrency", 1, "--turn", 0.5, "--calls-per-second", 10)
+    done = shell("fleet", "drain", *SHORT, *one)
+    assert done.returncode == 0, done.stderr
+    turns = re.findall(r"directory taken +directory=(\w+)", done.stderr)
+    assert turns[0] == large
+    assert turns.count(large) > 2, "it was not done in one turn"
+    for place in small:
+        assert turns.index(place) < turns.index(large, 1), f"{place} waited behind {large}"
+    waiting = {place: [n for n, name in enumerate(turns) if name == place] for place in fleet.names}
+    for place, at in waiting.items():
+        for begin, end in pairwise(at):
+            for other in fleet.names:
+                assert other in turns[begin:end] or max(waiting[other]) < begin, f"{place} came before {other}"
 
 
 def test_a_directory_that_waits_for_tomorrow_keeps_no_other_waiting_and_its_adds_go_on(fleet):
@@ -307,7 +281,7 @@ def test_a_sync_waits_in_the_queue_while_another_holds_the_directory(fleet):
     ledger.release(lease)
     ledger.close()
     wait_until(lambda: fleet.sent() == 3)
-    ended(worker)
+    worker.ended()
     assert len(fleet.state(nights.name)["outbox"]) == 3
 
 

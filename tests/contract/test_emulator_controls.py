@@ -1,12 +1,13 @@
 """The levers under /_emulator/, the page and the mailed links, as a person or a test uses them."""
 
+import asyncio
 import random
 import re
 
 import aiohttp
 import pytest
 
-from importer.emulator import Emulator, Limits
+from importer.emulator import Emulator, Key, Limits
 from importer.emulator.aside import Aside
 from importer.emulator.gateway import Request
 
@@ -155,6 +156,31 @@ async def test_a_key_can_be_added_and_takes_effect(emulator, pull):
     assert (await pull("POST", "keys", {"id": "k", "secret": "s", "actions": ["List*"]}))[0] == 200
     assert not emulator.gateway.keys["k"].may("AddMessageContact")
     assert emulator.gateway.keys["k"].may("ListMessageContacts")
+
+
+async def test_the_last_calls_tell_who_made_them_and_when_they_came_and_were_answered():
+    keys = [Key("one", "secret"), Key("two", "secret", directory="other")]
+    async with Emulator(keys=keys, limits=Limits(service_time=0.01), calls_kept=3) as emulator:
+        values = {"Name": "tom", "EmailAddress": "tom@example.com", "Title": "CEO", "MessageTypes.1": "FaultMessage"}
+        await emulator.service.call("ListMessageContacts", {})
+        await asyncio.gather(
+            emulator.service.call("AddMessageContact", values, key="one"),
+            emulator.service.call("ListMessageContacts", {}, "other", key="two"),
+        )
+        await emulator.service.call("DeleteMessageContact", {"ContactId": "?"}, key="one")
+        async with aiohttp.ClientSession() as session, session.get(f"{emulator.url}/_emulator/calls") as answer:
+            listed, added, deleted = await answer.json()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{emulator.url}/_emulator/calls?directory=default&last=1") as answer,
+        ):
+            assert await answer.json() == [deleted]
+    assert [(call["key"], call["action"], call["code"]) for call in (listed, added, deleted)] == [
+        ("two", "ListMessageContacts", "ok"),
+        ("one", "AddMessageContact", "ok"),
+        ("one", "DeleteMessageContact", "InvalidParameter.ContactId"),
+    ]
+    assert added["began"] <= listed["began"] <= listed["ended"] < added["ended"] <= deleted["began"]
 
 
 async def test_reset_forgets_all_but_keys_and_limits(emulator, pull):

@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from importer.fleet.queue import DIRECTORIES, DRAIN, App
+from importer.fleet.queue import DIRECTORIES, DRAIN, SILENT, App
+from importer.jobs.drain import STOPPED
 from importer.ledger.port import DirectoryStatus
 from importer.model.clock import Clock, iso
 from importer.report.summary import balance
 from importer.settings import Settings
 from importer.submit.course import Desk
 
-ALIVE = 30.0  # seconds since its last sign within which a worker counts as alive
 WORKERS = """
 select id, extract(epoch from last_heartbeat)::float8 as seen, extract(epoch from now() - last_heartbeat)::float8 as ago
 from procrastinate_workers order by id"""
@@ -35,6 +35,11 @@ class Standing:
         """Directories by what they do: working, waiting for a time, ready, done."""
         return dict(Counter(one["state"] for one in self.directories))
 
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Directories by what keeps some of their work waiting; one may have several."""
+        return dict(Counter(reason for one in self.directories for reason in one["reasons"]))
+
     def as_json(self) -> dict[str, Any]:
         return {
             "schema": 1,
@@ -42,6 +47,7 @@ class Standing:
             "workers": list(self.workers),
             "queue": self.waiting,
             "states": self.states,
+            "reasons": self.reasons,
             "directories": list(self.directories),
             "exit_code": 0,
         }
@@ -61,7 +67,7 @@ async def standing(app: App, desk: Desk, settings: Settings, clock: Clock) -> St
         {
             "id": row["id"],
             "seen_at": iso(row["seen"]),
-            "alive": row["ago"] < ALIVE,
+            "alive": row["ago"] < SILENT,
             "directories": busy.get(row["id"], []),
         }
         for row in rows
@@ -75,6 +81,7 @@ def _told(one: DirectoryStatus, due: set[str], now: float, zone: str) -> dict[st
     lease = one.lease if one.lease is not None and one.lease.expires_at > now else None
     until = min((wait.until for wait in one.deferrals if wait.until is not None and wait.until > now), default=None)
     left = sum(counts["pending"] + counts["in_doubt"] for counts in operations.values())
+    reasons = sorted({wait.reason for wait in one.deferrals})
     state = "working" if lease else "ready" if one.profile in due else "waiting" if left else "done"
     return {
         "directory": one.profile,
@@ -83,6 +90,14 @@ def _told(one: DirectoryStatus, due: set[str], now: float, zone: str) -> dict[st
         "left": left,
         "held_by": lease.owner if lease else None,
         "held_until": iso(lease.expires_at, zone) if lease else None,
-        "reasons": sorted({wait.reason for wait in one.deferrals}),
+        "reasons": reasons,
+        "stopped": _stop(one) if STOPPED in reasons else None,
         "next_action_at": iso(until, zone) if until else None,
     }
+
+
+def _stop(one: DirectoryStatus) -> dict[str, str] | None:
+    """What stopped it: code and message, as its last run told them."""
+    totals = (one.last_run or {}).get("totals") or {}
+    stop: dict[str, str] | None = totals.get("stopped")
+    return stop

@@ -17,7 +17,7 @@ from ledgers import NOON, TTL, Book, added, attempt, failed, names, row
 from wire import Wire
 
 from importer.ledger.port import Change, LeaseHeld, LeaseLost, LedgerAway, LedgerFailed, NoLedger
-from importer.ledger.postgres import open_postgres
+from importer.ledger.postgres import open_postgres, standing
 from importer.ledger.scribe import Scribe
 from importer.model.errors import FixCommand, FixLedger
 from importer.model.operation import Kind, Outcome, Status
@@ -530,3 +530,33 @@ def test_several_changes_of_one_operation_in_one_batch_are_made_in_their_order(c
     told = raw(book.ledger).execute("select operation, code, observed from attempts order by id").fetchall()
     assert told == [(bob.id, "InvalidParameter.Name", 0), (anna.id, "C", 0), (anna.id, "C", 0), (anna.id, "ok", 0)]
     assert book.states() == {"anna": "added", "bob": "failed"}
+
+
+# -- telling how many directories stand
+
+
+class Counting:
+    """A cursor that counts what it is asked."""
+
+    def __init__(self, cursor):
+        self.cursor, self.asked = cursor, 0
+
+    def execute(self, *words):
+        self.asked += 1
+        return self.cursor.execute(*words)
+
+
+def test_how_all_directories_stand_takes_no_more_questions_for_many_than_for_one(connect):
+    ledger = connect()
+
+    def asked():
+        cursor = Counting(raw(ledger).cursor())
+        found = standing.status(cursor)
+        assert [one.profile for one in found] == [f"d{n}" for n in range(len(found))]
+        return len(found), cursor.asked
+
+    counts = []
+    for n in range(12):
+        ledger.directory(f"d{n}", "loopback")
+        counts.append(asked())
+    assert counts == [(n + 1, counts[0][1]) for n in range(12)]

@@ -35,6 +35,7 @@ from importer.ledger.postgres import (
     moving,
     recording,
     reporting,
+    standing,
     stories,
     submitting,
     syncing,
@@ -237,7 +238,7 @@ class PostgresLedger:
 
     def status(self) -> list[DirectoryStatus]:
         with self._db.view() as c:
-            return reporting.status(c)
+            return standing.status(c)
 
     def in_doubt(self, directory: int) -> list[ExportRow]:
         with self._db.view() as c:

@@ -1,6 +1,7 @@
 """Directories, who may act on them by the database's clock, and the runs that did."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +29,6 @@ HELD = "select 1 from directories where id = %s and lease_owner = %s and lease_t
 START = """
 insert into runs (id, directory, command, file, digest, token, started_at) values (%s, %s, %s, %s, %s, %s, %s)"""
 FINISH = "update runs set ended_at = %s, exit_code = %s, totals = %s where id = %s and ended_at is null"
-LAST = """
-select id, command, file, started_at, ended_at, exit_code, totals
-from runs where directory = %s order by started_at desc, id collate "C" desc limit 1"""
 
 
 def milliseconds(seconds: float) -> int:
@@ -127,10 +125,8 @@ def finish_run(c: Cursor, run: str, *, ended_at: float, exit_code: int, totals: 
     c.execute(FINISH, (milliseconds(ended_at), exit_code, totals, run))
 
 
-def last_run(c: Cursor, number: int) -> dict[str, Any] | None:
-    row = c.execute(LAST, (number,)).fetchone()
-    if row is None:
-        return None
+def run_of(row: Sequence[Any]) -> dict[str, Any]:
+    """A run as it is told; ``row``: its id, command, file, times, exit code and totals, as they are kept."""
     run = dict(zip(("id", "command", "file", "started_at", "ended_at", "exit_code", "totals"), row, strict=True))
     run["started_at"] = seconds(run["started_at"])
     run["ended_at"] = None if run["ended_at"] is None else seconds(run["ended_at"])

@@ -1,13 +1,12 @@
-"""What the ledger tells: totals, the state of every directory, every row."""
+"""What the ledger tells: totals, every row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from importer.ledger.port import Calls, DirectoryStatus, ExportRow, Marked, Staged, Totals
+from importer.ledger.port import Calls, ExportRow, Marked, Staged, Totals
 from importer.ledger.postgres.database import Connection, Cursor
-from importer.ledger.postgres.leases import holder, last_run, milliseconds, seconds
-from importer.ledger.postgres.submitting import deferrals, refusal
+from importer.ledger.postgres.leases import milliseconds, seconds
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, Outcome, State, Status
 
@@ -23,8 +22,6 @@ OPERATIONS = """
 select kind, status, count(*) from rows join operations on operations.contact = rows.contact
 where rows.sheet = %s and rows.place = 'accepted' group by kind, status"""
 
-DIRECTORIES = "select id, profile, endpoint from directories order by id"
-FILES = "select file from sheets where directory = %s order by id"
 
 ROW = """
 select d.profile, c.name, c.email_address, c.phone_number, c.title, c.message_types, c.contact_id, c.state,
@@ -76,6 +73,12 @@ def totals(c: Cursor, directory: int, sheet: int | None) -> Totals:
     held = sum(n for (what, _), n in counts.items() if what == "contact")
     if sheet is not None and accepted != held:
         counts = _counted(c, sheet)
+    return totals_of((rejected, duplicate, accepted), counts)
+
+
+def totals_of(rows: tuple[int, ...], counts: Mapping[tuple[str, str], int]) -> Totals:
+    """``rows``: rejected, duplicate, accepted; ``counts``: of contacts and operations, as the tallies have them."""
+    rejected, duplicate, accepted = rows
     return Totals(
         rejected + duplicate + accepted,
         rejected,
@@ -96,24 +99,10 @@ def _counted(c: Cursor, sheet: int) -> dict[tuple[str, str], int]:
     return counts | {(kind, status): n for kind, status, n in c.execute(OPERATIONS, (sheet,))}
 
 
-def _operations(counts: dict[tuple[str, str], int]) -> dict[Kind, dict[Status, int]]:
+def _operations(counts: Mapping[tuple[str, str], int]) -> dict[Kind, dict[Status, int]]:
     """The kinds that occur, each with every status."""
     all_kinds = {kind: {status: counts.get((kind.value, status.value), 0) for status in Status} for kind in Kind}
     return {kind: by_status for kind, by_status in all_kinds.items() if any(by_status.values())}
-
-
-def status(c: Cursor) -> list[DirectoryStatus]:
-    return [_directory(c, *row) for row in c.execute(DIRECTORIES).fetchall()]
-
-
-def _directory(c: Cursor, number: Any, profile: Any, endpoint: Any) -> DirectoryStatus:
-    files = tuple(str(file) for (file,) in c.execute(FILES, (number,)).fetchall())
-    waits = tuple(deferrals(c, number))
-    sums = totals(c, number, None)
-    refused = refusal(c, number, Kind.SEND_EMAIL)
-    return DirectoryStatus(
-        number, profile, endpoint, sums, waits, holder(c, number), last_run(c, number), refused, files
-    )
 
 
 def in_doubt(c: Cursor, directory: int) -> list[ExportRow]:

@@ -18,7 +18,7 @@ from importer.settings import Settings
 try:
     from procrastinate import App, JobContext, PsycopgConnector
     from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
-    from procrastinate.jobs import Job
+    from procrastinate.jobs import Job, Status
     from procrastinate.schema import SchemaManager
 except ImportError:
     raise FixCommand(
@@ -31,10 +31,10 @@ __all__ = [
     "JobContext",
     "again",
     "application",
+    "clear",
     "enqueue",
     "made",
     "opened",
-    "revive",
     "schedule",
     "waits",
 ]
@@ -45,7 +45,8 @@ logging.getLogger("procrastinate").propagate = False  # what happens is told in 
 SCHEMA = "importer_fleet"
 DIRECTORIES, CHORES = "directories", "chores"  # chores do not wait behind directories
 DRAIN, SYNC = "drain", "sync"
-SILENT = 30.0  # seconds after which a worker that gave no sign counts as dead
+BEAT = 5.0  # seconds between signs that a worker lives
+SILENT = 3 * BEAT  # seconds after which one that gave none counts as dead
 MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
 WAITS = """
 select args ->> 'profile' as profile from procrastinate_jobs where status = 'todo' and task_name = %(task)s"""
@@ -155,12 +156,23 @@ async def again(app: App, profile: str, at: int, *, after: float = 0.0) -> None:
         await task.defer_async(profile=profile, timestamp=at)
 
 
-async def revive(app: App) -> list[str]:
-    """Put syncs whose worker died back into the queue; the profiles. A drain needs none of it: the ledger tells."""
-    found = await app.job_manager.get_stalled_jobs(task_name=SYNC, seconds_since_heartbeat=SILENT)
+async def clear(app: App) -> list[str]:
+    """Clear away what workers that died have left: syncs go back into the queue; their profiles. Nothing else need
+    be done again: the ledger tells which directories have work, and of chores there is always a next one."""
     revived = []
-    for job in found:
-        with suppress(AlreadyEnqueued, UniqueViolation):  # another waits already
-            await app.job_manager.retry_job(job)
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT):
+        if job.task_name == SYNC and await _retried(app, job):
             revived.append(str(job.task_kwargs["profile"]))
+        elif job.id is not None:
+            await app.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+    await app.job_manager.prune_stalled_workers(SILENT)
     return revived
+
+
+async def _retried(app: App, job: Job) -> bool:
+    """Whether it waits again; not where another like it waits already."""
+    try:
+        await app.job_manager.retry_job(job)
+    except (AlreadyEnqueued, UniqueViolation):
+        return False
+    return True

@@ -10,18 +10,20 @@ import anyio
 
 from importer.fleet import cron
 from importer.fleet.queue import (
+    BEAT,
     CHORES,
     DIRECTORIES,
     DRAIN,
+    SILENT,
     SYNC,
     App,
     ConnectorException,
     JobContext,
     again,
     application,
+    clear,
     enqueue,
     opened,
-    revive,
     schedule,
     waits,
 )
@@ -68,12 +70,18 @@ class Worker:
     async def work(self, *, stay: bool = True) -> None:
         """Until it is stopped, or, unless it is to ``stay``, until nothing waits any more. Raises `FixCommand`."""
         self._staying = stay
+        asyncio.get_running_loop().set_exception_handler(self._faltered)
         async with connect.ledger(self.settings, create=False) as desk:
             self.desk = desk
             async with anyio.create_task_group() as group:
                 group.start_soon(self._obey, group.cancel_scope)
                 await self._serve(stay=stay)
                 group.cancel_scope.cancel()
+
+    def _faltered(self, loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
+        """What failed in the background, such as the end of a job that was cleared away while this process slept."""
+        del loop
+        self.tell("faltered", {"why": type(facts.get("exception", self)).__name__})
 
     async def _serve(self, *, stay: bool) -> None:
         while True:
@@ -100,7 +108,8 @@ class Worker:
             install_signal_handlers=False,
             delete_jobs="successful",
             fetch_job_polling_interval=2.0,
-            update_heartbeat_interval=5.0,
+            update_heartbeat_interval=BEAT,
+            stalled_worker_timeout=SILENT,
         )
         self._running = asyncio.create_task(work)
         try:
@@ -167,22 +176,26 @@ class Worker:
                 await again(app, profile, at)  # for another worker
 
     async def nights(self, app: App) -> None:
-        """Put the sync of each profile whose cron line has come due into the queue, and those whose worker died."""
+        """Put the sync of each profile whose cron line has come due into the queue."""
         now = self.clock.now()
         after, self._looked = self._looked or now - MISSED, now
         lines = cron.lines(await self._of(nightly(self.settings)))
         for profile, at in cron.due(lines, after, now).items():
             if await schedule(app, profile, at):
                 self.tell("sync due", {"directory": profile})
-        for profile in await revive(app):
-            self.tell("sync revived", {"directory": profile})
 
     async def wake(self, app: App) -> None:
-        """Put every directory into the queue that has work and nobody who does it."""
+        """Clear away after workers that died, and put every directory into the queue that nobody works on."""
+        await self.clear(app)
         waiting = await waits(app)
         for profile in await self._wanting():
             if profile not in waiting and await enqueue(app, profile):
                 self.tell("directory woken", {"directory": profile})
+
+    async def clear(self, app: App) -> None:
+        """What workers that died have left in the queue is gone; their syncs wait there again."""
+        for profile in await clear(app):
+            self.tell("sync revived", {"directory": profile})
 
     async def _wanting(self) -> list[str]:
         """The profiles of this machine's settings whose directory has work, and nobody who does it."""

@@ -28,6 +28,10 @@ KILLS = int(os.environ.get("KILLS", "2"))
 SEED = int(os.environ.get("SEED", "1"))
 NIGHT = 1767576600.0  # half past one of the 5th of January 2026
 YEAR = 365 * 24 * 60  # minutes
+# Jobs that somebody seems to be at, and workers that seem to be there.
+LEFT = """
+select (select count(*) from importer_fleet.procrastinate_jobs where status = 'doing')::int,
+       (select count(*) from importer_fleet.procrastinate_workers)::int"""
 PLACES = SENDERS + MOST  # for calls of one directory that are under way at once
 
 
@@ -84,10 +88,12 @@ def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and
         workers.append(fleet.worker("--calls-per-second", 20))
         fleet.wait(min(whole, fleet.sent() + 1))
     fleet.wait(whole)
+    wait_until(lambda: fleet.query(LEFT) == [(0, WORKERS)])
     sleeper, woken = deaths[0][0], time.monotonic()
     sleeper.tell(signal.SIGCONT)
     time.sleep(1)
     assert all("stopping" in worker.ended() for worker in (*workers, sleeper))
+    assert fleet.query(LEFT) == [(0, 0)]
     for victim, _, _ in deaths[1:]:
         victim.kill()
     extra = fleet.balanced(CONTACTS)
@@ -240,7 +246,7 @@ class Nights:
             sql = f"select count(*) from importer_fleet.procrastinate_jobs where {jobs}"
             return connection.execute(sql).fetchone()[0]
 
-    def at(self, minutes):
+    def at(self, minutes, chore="nights"):
         """What a worker that begins so many minutes after a January's night puts into the queue."""
         from importer.fleet.queue import opened
         from importer.fleet.worker import Worker
@@ -254,7 +260,7 @@ class Nights:
 
         async def ask():
             async with opened(settings) as app:
-                await worker.nights(app)
+                await getattr(worker, chore)(app)
 
         asyncio.run(ask())
         return told
@@ -289,7 +295,14 @@ def test_a_sync_whose_worker_died_goes_on(fleet):
     nights = Nights(fleet)
     assert nights.at(0) == ["sync due"]
     nights.alter("update procrastinate_jobs set status = 'doing' where task_name = 'sync'")  # by a worker that is gone
-    assert nights.at(1) == ["sync revived"]
+    assert nights.at(1, "clear") == ["sync revived"]
+    assert nights.at(1, "clear") == []
+    columns = "task_name, queue_name, queueing_lock, args"
+    nights.alter(
+        f"insert into procrastinate_jobs ({columns}, status) select {columns}, 'doing' from procrastinate_jobs"
+    )
+    assert nights.at(1, "clear") == [], "one that waits will do"
+    assert nights.count("status = 'doing'") == 0
     assert fleet.shell("fleet", "drain", *SHORT).returncode == 0
     assert len(fleet.state(nights.name)["contacts"]) == 3
 

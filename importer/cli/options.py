@@ -76,8 +76,8 @@ LIMITS: Options = {
     "names_case_sensitive": option(bool | None, "Whether the directory takes Tom beside tom (yes; for an emulator)."),
     "chinese_names": option(bool | None, "Whether names may have Chinese characters (yes)."),
     "email_max": option(int | None, "Longest address in characters (128)."),
-    "call_timeout": option(float | None, "Seconds that one call may take (30)."),
-    "lease_margin": option(float | None, "Seconds, beyond a call's, that a silent run keeps the directory (30)."),
+    "call_timeout": option(float | None, "Seconds that one call may take (10)."),
+    "lease_margin": option(float | None, "Seconds, beyond a call's, that a silent run keeps the directory (20)."),
     "give_up_after": option(float | None, "Seconds without a good answer after which a run stops (120)."),
 }
 

@@ -30,7 +30,7 @@ from importer.submit.course import Counted, Desk, Tally
 from importer.submit.submit import Limits, World
 
 LOOKS = 5  # at one page of the listing, some 10 seconds, before it is given up
-LEASE_RENEWALS = 3  # within the margin
+LEASE_RENEWALS = 2  # within the margin: every 10 of 30 seconds, unless set otherwise
 RELEASE = 5.0  # seconds to wait until a lease is given back
 LEASE_LOOK = 1.0  # seconds between looks at a lease that another run holds
 EMULATED = (

@@ -96,8 +96,8 @@ class Settings(BaseModel):
     from_members: bool = Field(False, description="a deleted contact is taken from member accounts too")
     older: bool = Field(False, description="take a file that was written before the one last synced")
     emptied: bool = Field(False, description="the directory was emptied on purpose: begin anew")
-    call_timeout: float = Field(30.0, gt=0, description="seconds that one call may take in all")
-    lease_margin: float = Field(30.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
+    call_timeout: float = Field(10.0, gt=0, description="seconds that one call may take in all")
+    lease_margin: float = Field(20.0, gt=0, description="seconds that a hold outlasts a call begun at its renewal")
     shares: dict[str, float] = Field(default_factory=dict, description="limits of several directories: calls a second")
     shared: tuple[str, ...] = Field((), description="the limits of several directories that this one keeps to")
     cron: Annotated[str | None, BeforeValidator(told_cron)] = Field(

@@ -44,7 +44,7 @@ class Limits:
     give_up_after: float
     sends_per_address_per_minute: int = 10
     reserve: int = 0  # of the day's sends, kept for people
-    lease_ttl: float = 60.0
+    lease_ttl: float = 30.0
     lease_renewal: float = 10.0
     from_members: bool = False  # contacts are deleted from member accounts too
 

@@ -18,7 +18,7 @@ from conftest import wait_until
 PROCESSES = int(os.environ.get("PROCESSES", "6"))
 FAST = ("--max-contacts", 1000, "--daily-sends", 1000, "--calls-per-second", 200)
 ADDS = "AddMessageContact"
-SHORT = ("--call-timeout", 3, "--lease-margin", 1.5)  # a lease of 4.5 s, renewed every half a second
+SHORT = ("--call-timeout", 3, "--lease-margin", 1.5)  # a lease of 4.5 s, renewed every 0.75 s
 OBSERVED = "select count(*) from attempts where observed"
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from importer.jobs import connect
 from importer.model.errors import FixCommand
 from importer.profiles import Reference
 from importer.settings import everyone, filed, load
@@ -259,3 +260,9 @@ def test_what_is_no_span_of_time_is_refused_with_how_to_write_one(folder, text):
 @pytest.mark.parametrize(("text", "renames"), [("off", False), ("on", True)])
 def test_renames_are_switched_by_words(folder, text, renames):
     assert load({"renames": text}).renames is renames
+
+
+def test_a_hold_lasts_30_seconds_and_is_renewed_every_10_which_leaves_time_for_a_call_at_any_moment(folder):
+    limits = connect.limits(load())  # in a folder without settings
+    assert (limits.lease_ttl, limits.lease_renewal) == (30, 10)
+    assert limits.lease_ttl - limits.lease_renewal >= limits.call_timeout

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from importer.fleet import cron
+from importer.fleet.night import Night
 from importer.fleet.queue import (
     BEAT,
     CHORES,
@@ -29,8 +30,6 @@ from importer.fleet.queue import (
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
-from importer.jobs.sync import sync
-from importer.ledger.port import LeaseHeld
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
 from importer.settings import Settings, nightly, others
@@ -59,6 +58,7 @@ class Worker:
     _staying: bool = True
     _names: set[str] = field(default_factory=set)  # of the profiles of this machine
     _family: dict[str, Settings] = field(default_factory=dict)  # of those that were asked for so far
+    _night: Night = field(init=False)
     _looked: float | None = None  # when it was last asked whose file is to be synced
     _running: "asyncio.Task[None] | None" = None
 
@@ -66,6 +66,7 @@ class Worker:
         """Raises `FixCommand` for a ledger that is not shared."""
         application(self.settings)
         self._names = set(self.settings.directories)
+        self._night = Night(self.seconds, self._watch, self._say, self.clock)
 
     async def work(self, *, stay: bool = True) -> None:
         """Until it is stopped, or, unless it is to ``stay``, until nothing waits any more. Raises `FixCommand`."""
@@ -77,6 +78,9 @@ class Worker:
                 group.start_soon(self._obey, group.cancel_scope)
                 await self._serve(stay=stay)
                 group.cancel_scope.cancel()
+
+    def _say(self, event: str, **facts: object) -> None:
+        self.tell(event, facts)
 
     def _faltered(self, loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
         """What failed in the background, such as the end of a job that was cleared away while this process slept."""
@@ -158,18 +162,22 @@ class Worker:
             await enqueue(app, profile, after=0.0 if self.signal is not None or not self._staying else GAP)
 
     async def sync(self, app: App, profile: str, at: int) -> None:
-        """Sync the profile's file, which was due ``at``; while another holds the directory, it waits in the queue."""
+        """One turn of the sync of the profile's file, which was due ``at``; what is left of it waits in the queue."""
         settings = (await self._of([profile])).get(profile)
         if settings is None:
             self.tell("directory unknown here", {"directory": profile})
             return
         self.tell("sync begun", {"directory": profile, "due": iso(at, settings.day_zone)})
         try:
-            found = await sync(str(settings.file), settings, watch=self._watch)
-        except LeaseHeld:
-            await again(app, profile, at, after=AGAIN)
+            found = await self._night.sync(settings)
         except ImporterError as error:
             self.tell("sync failed", {"directory": profile, "why": error.message})
+            return
+        if found.exit_code is None:  # another holds the directory
+            await again(app, profile, at, after=AGAIN)
+        elif found.cut:
+            self.tell("sync left", {"directory": profile})
+            await again(app, profile, at, after=GAP if self._staying else 0.0)
         else:
             self.tell("sync ended", {"directory": profile, "exit_code": found.exit_code})
             if self.signal is not None:

@@ -509,7 +509,7 @@ class Ledger(Protocol):
     # -- dispatching
 
     def due(self, *, now: float) -> list[Due]:
-        """Directories in which something may be done now, or whose last run never ended.
+        """Directories in which something may be done now, or whose last run never ended; least recently served first.
 
         What is deferred, its kind or itself, to later than ``now`` waits; so does what only a setting can free.
         """

@@ -66,6 +66,7 @@ class Interrupted(ImporterError):
 
     def __init__(self, message: str, *, signal: int | None = None) -> None:
         super().__init__(message, hint="the same command continues")
+        self.signal = signal
         self.exit_code = 3 if signal is None else 128 + signal
 
 

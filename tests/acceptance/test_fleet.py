@@ -5,6 +5,7 @@ FLEET=200x100 has that many directories and contacts; WORKERS=4 that many worker
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ import signal
 import statistics
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -227,10 +229,10 @@ def test_a_directory_whose_key_is_refused_is_left_alone_and_the_others_are_done(
 class Nights:
     """Workers of a fleet whose first directory syncs its file by a cron line, asked at chosen times."""
 
-    def __init__(self, fleet):
+    def __init__(self, fleet, count=3):
         self.fleet, self.name = fleet, fleet.names[0]
         text = (fleet.shell.folder / "importer.toml").read_text()
-        people = fleet.shell.contacts(3, "people.csv")
+        people = fleet.shell.contacts(count, "people.csv")
         ours = f'[profiles.{self.name}]\nfile = "{people}"\ncron = "30 1 5 1 *"\nday_zone = "UTC"'
         text = text.replace(f"[profiles.{self.name}]", ours)
         (fleet.shell.folder / "importer.toml").write_text(text)
@@ -274,6 +276,29 @@ def test_a_file_is_synced_once_at_each_time_of_its_cron_line_however_many_worker
     assert re.search(rf"sync ended +directory={nights.name} exit_code=0", done.stderr), done.stderr
     assert len(fleet.state(nights.name)["outbox"]) == 3
     assert [nights.at(minutes) for minutes in (1, YEAR, YEAR + 1)] == [[], ["sync due"], []]
+
+
+def test_a_sync_by_cron_has_its_turns_as_others_do_and_leaves_what_its_settings_ask_for(fleet):
+    nights, other = Nights(fleet, count=50), fleet.names[1]
+    text = (fleet.shell.folder / "importer.toml").read_text()
+    more = f'[profiles.{nights.name}]\nmetrics = "night.prom"\nnotify = {{environment = ["NOBODY"]}}'
+    (fleet.shell.folder / "importer.toml").write_text(text.replace(f"[profiles.{nights.name}]", more))
+    assert nights.at(0) == ["sync due"]
+    fleet.shell.json("fleet", "enqueue", fleet.file(0, "other.csv", of={other: 4}))
+    one = ("--concurrency", 1, "--turn", 1, "--calls-per-second", 10)
+    done = fleet.shell("fleet", "drain", *SHORT, *one)
+    assert done.returncode == 0, done.stderr
+    told = re.findall(r"(sync begun|sync left|sync ended|directory taken) .*directory=(\w+)", done.stderr)
+    syncs = [event for event, name in told if name == nights.name]
+    assert (syncs[:2], syncs[-2:]) == (["sync begun", "sync left"], ["sync begun", "sync ended"])
+    assert told.index(("directory taken", other)) < told.index(("sync ended", nights.name))
+    assert len(fleet.state(nights.name)["outbox"]) == 50
+    assert done.stderr.count("variable NOBODY holds no address") == 1, "its end is told once"
+    assert f'directory="{nights.name}"' in (fleet.shell.folder / "night.prom").read_text()
+    events = [json.loads(line) for line in Path(fleet.shell.more["IMPORTER_EVENTS"]).read_text().splitlines()]
+    begun = [event for event in events if event["event"] == "run_started" and event["directory"] == nights.name]
+    assert {event["command"] for event in begun} == {"sync"}
+    assert len(begun) == syncs.count("sync begun")
 
 
 def test_a_sync_waits_in_the_queue_while_another_holds_the_directory(fleet):

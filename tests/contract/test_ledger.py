@@ -876,6 +876,20 @@ def test_a_directory_whose_last_run_never_ended_is_due_and_nobody_holds_it_once_
     assert profiles_due(book, NOON + TTL) == []
 
 
+def test_whoever_was_served_last_is_due_last_and_to_stage_a_file_is_no_service(book):
+    book.ledger.release(book.lease)
+    began = {"recently": NOON + 20, "never": None, "long ago": NOON - 60}
+    for profile, at in began.items():
+        directory = book.ledger.directory(profile, "loopback")
+        lease = book.ledger.acquire(directory, "somebody", now=NOON, ttl=TTL)
+        for command, start in {"drain": at, "enqueue": NOON + 40}.items():
+            if start is not None:  # no run of these ever ends, so each is due
+                book.ledger.start_run(lease, Run(f"{profile} {command}", directory, command, "", "", start))
+        book.ledger.release(lease)
+    finished(book)
+    assert profiles_due(book, NOON + 60) == ["never", "long ago", "recently"]
+
+
 def test_slices_of_a_shared_limit_follow_each_other_and_never_overlap(book):
     lease = book.ledger.lease_calls
     assert [lease("acme", 0.5, now=NOON) for _ in range(3)] == [0.0, 0.5, 1.0]

@@ -24,7 +24,7 @@ where
         select 1 from runs r
         where r.directory = d.id and r.ended_at is null and not exists (
             select 1 from runs n where n.directory = d.id and n.started_at > r.started_at))
-order by d.id"""
+order by coalesce((select max(started_at) from runs where directory = d.id and command <> 'enqueue'), 0), d.id"""
 
 SLICE = """
 insert into shares values (?1, ?2 + ?3)

@@ -85,10 +85,11 @@ def drain(*, settings: "Settings", out: Out, concurrency: At = 4, turn: Turn = 6
 def _work(settings: "Settings", out: Out, concurrency: int, turn: float, *, stay: bool) -> None:
     import anyio
 
+    from importer.cli.watch import swift
     from importer.fleet.worker import Worker
 
     one = Worker(settings, concurrency, turn, lambda event, facts: out.notice(event, **facts))
-    anyio.run(partial(one.work, stay=stay))
+    anyio.run(partial(one.work, stay=stay), backend_options=swift())
     raise typer.Exit(128 + one.signal if one.signal is not None else 0)
 
 

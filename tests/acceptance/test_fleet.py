@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import statistics
 import time
@@ -58,8 +59,10 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
     standing = shell.json("fleet", "status")
     assert len([one for one in standing["workers"] if one["alive"]]) == WORKERS
     connections = fleet.costs()["connections"] - 1
+    spent = processor()
     for worker in workers:
         worker.ended()
+    spent = round((processor() - spent) / whole * 1000, 1)
     worked = fleet.costs()
     standing = shell.json("fleet", "status")
     assert (standing["states"], standing["workers"]) == ({"done": DIRECTORIES}, [])
@@ -71,9 +74,8 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
     staging = {f"{what} to stage": round((staged - empty)[what] / whole, 2) for what in ("rows", "wal")}
     working = {what: round((worked - staged)[what] / whole, 2) for what in ("rows", "wal")}
     commits = round((worked["commits"] - staged["commits"] - looks) / whole, 2)
-    print(
-        {"for a contact": staging | working | {"commits": commits}, "connections": connections, "load": os.getloadavg()}
-    )
+    working |= {"commits": commits, "CPU ms of the workers": spent}
+    print({"for a contact": staging | working, "connections": connections, "load": os.getloadavg()})
 
 
 def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(fleet):
@@ -116,6 +118,12 @@ def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and
             "seconds until those of a killed one went on": of([seconds for each in after[1:] for seconds in each]),
         }
     )
+
+
+def processor():
+    """Seconds of the processor that processes took which ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def slept(call, sleeper, woken):

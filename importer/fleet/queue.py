@@ -45,6 +45,7 @@ logging.getLogger("procrastinate").propagate = False  # what happens is told in 
 SCHEMA = "importer_fleet"
 DIRECTORIES, CHORES = "directories", "chores"  # chores do not wait behind directories
 DRAIN, SYNC = "drain", "sync"
+FIRST = 1  # the priority of a directory whose turn was cut short; chores go before it
 BEAT = 5.0  # seconds between signs that a worker lives
 SILENT = 3 * BEAT  # seconds after which one that gave none counts as dead
 MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
@@ -108,12 +109,13 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         yield app
 
 
-async def enqueue(app: App, profile: str, *, after: float = 0.0) -> bool:
-    """Put a directory at the end of the queue, in ``after`` seconds; whether it did not wait there already."""
+async def enqueue(app: App, profile: str, *, after: float = 0.0, first: bool = False) -> bool:
+    """Put a directory at the end of the queue, in ``after`` seconds, or ``first``; whether it was not there already."""
     job = app.configure_task(
         DRAIN,
         queue=DIRECTORIES,
         queueing_lock=f"directory {profile}",
+        priority=FIRST if first else 0,
         schedule_in={"seconds": after} if after else None,
         allow_unknown=True,
     )

@@ -30,6 +30,7 @@ from importer.fleet.queue import (
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
+from importer.ledger.port import Due
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
 from importer.settings import Settings, nightly, others
@@ -158,8 +159,9 @@ class Worker:
             self.tell("directory dropped", {"directory": profile, "why": error.message})
             return
         self.tell("directory left", {"directory": profile, **_words(found)})
-        if found.held is None and profile in await self._wanting():
-            await enqueue(app, profile, after=0.0 if self.signal is not None or not self._staying else GAP)
+        if found.held is None and profile in [one.profile for one in await self._wanting()]:
+            leaving = self.signal is not None
+            await enqueue(app, profile, after=0.0 if leaving or not self._staying else GAP, first=leaving)
 
     async def sync(self, app: App, profile: str, at: int) -> None:
         """One turn of the sync of the profile's file, which was due ``at``; what is left of it waits in the queue."""
@@ -193,26 +195,29 @@ class Worker:
                 self.tell("sync due", {"directory": profile})
 
     async def wake(self, app: App) -> None:
-        """Clear away after workers that died, and put every directory into the queue that nobody works on."""
+        """Clear away after workers that died, and put every directory into the queue that nobody works on.
+
+        Those that were dropped amid their turn go first, unless they were twice in a row: it may be their doing.
+        """
         await self.clear(app)
         waiting = await waits(app)
-        for profile in await self._wanting():
-            if profile not in waiting and await enqueue(app, profile):
-                self.tell("directory woken", {"directory": profile})
+        for one in await self._wanting():
+            if one.profile not in waiting and await enqueue(app, one.profile, first=one.dropped):
+                self.tell("directory woken", {"directory": one.profile})
 
     async def clear(self, app: App) -> None:
         """What workers that died have left in the queue is gone; their syncs wait there again."""
         for profile in await clear(app):
             self.tell("sync revived", {"directory": profile})
 
-    async def _wanting(self) -> list[str]:
+    async def _wanting(self) -> list[Due]:
         """The profiles of this machine's settings whose directory has work, and nobody who does it."""
         assert self.desk is not None
         now = self.clock.now()
         found = wanting(await self.desk.do(lambda ledger: ledger.due(now=now)))
         family = await self._of([one.profile for one in found])
         known = [one for one in found if one.profile in family]
-        return [one.profile for one in known if connect.place(family[one.profile]) == one.endpoint]
+        return [one for one in known if connect.place(family[one.profile]) == one.endpoint]
 
     async def _of(self, profiles: Sequence[str]) -> dict[str, Settings]:
         """The settings of those profiles that this machine has, without mistakes."""

@@ -269,12 +269,16 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A directory with work that may be done now, and who holds it (``None``: nobody, or nobody any more)."""
+    """A directory with work that may be done now, and who holds it (``None``: nobody, or nobody any more).
+
+    ``dropped``: its last run never ended, and the one before did.
+    """
 
     directory: int
     profile: str
     endpoint: str
     owner: str | None
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Shell:
 
     def __call__(self, *words: object, text: str | None = None) -> subprocess.CompletedProcess[str]:
         process = self.start(*words, stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL)
-        out, err = process.communicate(text, timeout=120)
+        out, err = process.communicate(text, timeout=600)
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

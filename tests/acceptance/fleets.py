@@ -150,7 +150,12 @@ class Fleet:
 
     def query(self, sql, *bindings):
         self.looks += 1
-        return self._watching.execute(sql, bindings).fetchall()
+        while True:
+            try:
+                return self._watching.execute(sql, bindings).fetchall()
+            except psycopg.OperationalError:  # the server was stopped
+                self._watching.close()
+                self._watching = psycopg.connect(self.database, autocommit=True)
 
     def sent(self):
         return self.query(SENT)[0][0]

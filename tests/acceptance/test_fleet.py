@@ -25,6 +25,7 @@ from importer.ledger.postgres import open_postgres
 from importer.submit.submit import SENDERS
 from importer.submit.window import MOST
 
+FEW, EACH = 6, 12  # directories, and contacts in each
 DIRECTORIES, CONTACTS = map(int, os.environ.get("FLEET", "6x12").split("x"))
 WORKERS = int(os.environ.get("WORKERS", "2"))
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -40,36 +41,45 @@ PLACES = SENDERS + MOST  # for calls of one directory that are under way at once
 
 @pytest.fixture
 def fleet(shell, database):
+    """Few directories, whatever is asked for."""
+    made = Fleet(shell, database, FEW)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def large(shell, database):
+    """As many directories as are asked for."""
     made = Fleet(shell, database, DIRECTORIES, workers=WORKERS + KILLS + 2)
     yield made
     made.close()
 
 
-def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a_time(fleet):
-    shell, whole = fleet.shell, DIRECTORIES * CONTACTS
-    empty = fleet.costs()
-    told = shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a_time(large):
+    shell, whole = large.shell, DIRECTORIES * CONTACTS
+    empty = large.costs()
+    told = shell.json("fleet", "enqueue", large.file(CONTACTS))
     assert sum(one["rows"]["accepted"] for one in told["files"]) == whole
     assert shell.json("fleet", "status")["states"] == {"ready": DIRECTORIES}
-    staged, looks = fleet.costs(), fleet.looks
+    staged, looks = large.costs(), large.looks
     began = time.monotonic()
-    workers = [fleet.worker() for _ in range(WORKERS)]
-    fleet.wait(whole)
-    seconds, looks = time.monotonic() - began, fleet.looks - looks
+    workers = [large.worker(lease=()) for _ in range(WORKERS)]
+    large.wait(whole)
+    seconds, looks = time.monotonic() - began, large.looks - looks
     standing = shell.json("fleet", "status")
     assert len([one for one in standing["workers"] if one["alive"]]) == WORKERS
-    connections = fleet.costs()["connections"] - 1
+    connections = large.costs()["connections"] - 1
     spent = processor()
     for worker in workers:
         worker.ended()
     spent = round((processor() - spent) / whole * 1000, 1)
-    worked = fleet.costs()
+    worked = large.costs()
     standing = shell.json("fleet", "status")
     assert (standing["states"], standing["workers"]) == ({"done": DIRECTORIES}, [])
-    assert fleet.balanced(CONTACTS) == 0
-    made, tokens = fleet.writes(), fleet.tokens()
+    assert large.balanced(CONTACTS) == 0
+    made, tokens = large.writes(), large.tokens()
     assert all(call["request_id"] in tokens for calls in made.values() for call in calls), "each call is written down"
-    turns = sum(apart(made[name], tokens) for name in fleet.names)
+    turns = sum(apart(made[name], tokens) for name in large.names)
     print({"workers": WORKERS, "contacts": whole, "a second": round(whole / seconds, 1), "turns": turns})
     staging = {f"{what} to stage": round((staged - empty)[what] / whole, 2) for what in ("rows", "wal")}
     working = {what: round((worked - staged)[what] / whole, 2) for what in ("rows", "wal")}
@@ -78,30 +88,30 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
     print({"for a contact": staging | working, "connections": connections, "load": os.getloadavg()})
 
 
-def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(fleet):
+def test_workers_that_are_killed_and_one_that_slept_past_its_lease_cost_time_and_nothing_else(large):
     whole, chance = DIRECTORIES * CONTACTS, random.Random(SEED)
-    fleet.limit(service_time=0.005)  # else no two calls would ever be under way at once
-    fleet.shell.json("fleet", "enqueue", fleet.file(CONTACTS))
-    workers, deaths = [fleet.worker("--calls-per-second", 20) for _ in range(WORKERS)], []
+    large.limit(service_time=0.005)  # else no two calls would ever be under way at once
+    large.shell.json("fleet", "enqueue", large.file(CONTACTS))
+    workers, deaths = [large.worker("--calls-per-second", 20) for _ in range(WORKERS)], []
     for death in range(KILLS + 1):
-        fleet.wait(min(whole - 1, fleet.sent() + chance.randrange(1, max(2, whole // (KILLS + 2)))))
-        victim = chance.choice([worker for worker in workers if fleet.held(worker)] or workers)
+        large.wait(min(whole - 1, large.sent() + chance.randrange(1, max(2, whole // (KILLS + 2)))))
+        victim = chance.choice([worker for worker in workers if large.held(worker)] or workers)
         workers.remove(victim)
         victim.tell(signal.SIGKILL if death else signal.SIGSTOP)
-        deaths.append((victim, time.monotonic(), fleet.held(victim)))
-        workers.append(fleet.worker("--calls-per-second", 20))
-        fleet.wait(min(whole, fleet.sent() + 1))
-    fleet.wait(whole)
-    wait_until(lambda: fleet.query(LEFT) == [(0, WORKERS)])
+        deaths.append((victim, time.monotonic(), large.held(victim)))
+        workers.append(large.worker("--calls-per-second", 20))
+        large.wait(min(whole, large.sent() + 1))
+    large.wait(whole)
+    wait_until(lambda: large.query(LEFT) == [(0, WORKERS)])
     sleeper, woken = deaths[0][0], time.monotonic()
     sleeper.tell(signal.SIGCONT)
     time.sleep(1)
     assert all("stopping" in worker.ended() for worker in (*workers, sleeper))
-    assert fleet.query(LEFT) == [(0, 0)]
+    assert large.query(LEFT) == [(0, 0)]
     for victim, _, _ in deaths[1:]:
         victim.kill()
-    extra = fleet.balanced(CONTACTS)
-    made, tokens = fleet.writes(), fleet.tokens()
+    extra = large.balanced(CONTACTS)
+    made, tokens = large.writes(), large.tokens()
     late = {name: [call for call in calls if slept(call, sleeper, woken)] for name, calls in made.items()}
     for name, calls in made.items():
         apart([call for call in calls if call not in late[name]], tokens)
@@ -203,18 +213,35 @@ def test_each_directory_has_its_turn_before_another_has_a_second_one(fleet):
                 assert other in turns[begin:end] or max(waiting[other]) < begin, f"{place} came before {other}"
 
 
+def test_a_database_that_is_stopped_and_started_again_costs_time_and_nothing_else(fleet, mortal):
+    whole = FEW * EACH
+    fleet.shell.json("fleet", "enqueue", fleet.file(EACH))
+    workers = [fleet.worker("--calls-per-second", 8) for _ in range(2)]
+    for third in (1, 2, 3):
+        fleet.wait(whole * third // 4)
+        mortal.stop()
+        mortal.start()
+    fleet.wait(whole)
+    for worker in workers:
+        worker.ended()
+    fleet.balanced(EACH)
+    made, tokens = fleet.writes(), fleet.tokens()
+    assert sum(apart(calls, tokens) for calls in made.values()) >= FEW
+    assert fleet.query(LEFT) == [(0, 0)]
+
+
 def test_a_directory_that_waits_for_tomorrow_keeps_no_other_waiting_and_its_adds_go_on(fleet):
     shell, first = fleet.shell, fleet.names[0]
     with (shell.folder / "importer.toml").open("a") as file:
         file.write("\ndaily_sends = 3\n")  # of the last profile
     last = fleet.names[-1]
-    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    shell.json("fleet", "enqueue", fleet.file(EACH))
     done = shell("fleet", "drain", *SHORT)
     assert done.returncode == 0, done.stderr
     standing = {one["directory"]: one for one in shell.json("fleet", "status")["directories"]}
-    assert standing[first]["contacts"]["sent"] == CONTACTS
+    assert standing[first]["contacts"]["sent"] == EACH
     waits = standing[last]
-    assert (waits["contacts"]["sent"], waits["contacts"]["added"], waits["state"]) == (3, CONTACTS - 3, "waiting")
+    assert (waits["contacts"]["sent"], waits["contacts"]["added"], waits["state"]) == (3, EACH - 3, "waiting")
     assert waits["reasons"] == ["daily-sends"]
     assert waits["next_action_at"] is not None
     assert shell.json("fleet", "status")["queue"] == 0, "nothing was put into the queue for tomorrow"
@@ -223,14 +250,14 @@ def test_a_directory_that_waits_for_tomorrow_keeps_no_other_waiting_and_its_adds
 def test_a_directory_whose_key_is_refused_is_left_alone_and_the_others_are_done(fleet):
     shell, wrong = fleet.shell, fleet.names[1]
     shell.more[f"{wrong.upper()}_ACCESS_KEY_SECRET"] = "CANARY-wrong"
-    shell.json("fleet", "enqueue", fleet.file(CONTACTS))
+    shell.json("fleet", "enqueue", fleet.file(EACH))
     done = shell("fleet", "drain", *SHORT)
     assert done.returncode == 0, done.stderr
     assert "CANARY" not in done.stdout + done.stderr
     assert re.search(rf"directory={wrong} stopped=SignatureDoesNotMatch", done.stderr), done.stderr
     standing = {one["directory"]: one for one in shell.json("fleet", "status")["directories"]}
     assert standing[wrong]["reasons"] == ["stopped"]
-    assert standing[wrong]["contacts"]["waiting"] == CONTACTS
+    assert standing[wrong]["contacts"]["waiting"] == EACH
     assert all(one["state"] == "done" for name, one in standing.items() if name != wrong)
 
 

@@ -876,6 +876,25 @@ def test_a_directory_whose_last_run_never_ended_is_due_and_nobody_holds_it_once_
     assert profiles_due(book, NOON + TTL) == []
 
 
+def test_a_directory_was_dropped_when_its_last_run_never_ended_but_not_when_the_one_before_had_not_either(book):
+    def dropped():
+        (one,) = book.ledger.due(now=NOON + 60)
+        return one.dropped
+
+    def begin(name, at):
+        book.ledger.start_run(book.lease, Run(name, book.directory, "drain", "", "", at))
+
+    assert dropped(), "the first one of all"
+    begin("second", NOON + 1)
+    assert not dropped()
+    book.ledger.finish_run("second", ended_at=NOON + 2, exit_code=0, totals="{}")
+    begin("third", NOON + 3)
+    assert dropped()
+    book.stage(row(2, "anna"))
+    book.ledger.finish_run("third", ended_at=NOON + 4, exit_code=0, totals="{}")
+    assert not dropped()
+
+
 def test_whoever_was_served_last_is_due_last_and_to_stage_a_file_is_no_service(book):
     book.ledger.release(book.lease)
     began = {"recently": NOON + 20, "never": None, "long ago": NOON - 60}

@@ -9,7 +9,11 @@ from importer.ledger.sqlite.leases import milliseconds, seconds
 # here: they are carried out by a sync alone, which plans them anew.
 DUE = """
 with kinds (kind) as (values ('add'), ('send_email_verification'), ('send_phone_verification'))
-select d.id, d.profile, d.endpoint, case when d.lease_until > ?1 then d.lease_owner end from directories d
+select d.id, d.profile, d.endpoint, case when d.lease_until > ?1 then d.lease_owner end,
+    (select ended_at is null from runs where directory = d.id order by started_at desc limit 1)
+    and coalesce((
+        select ended_at is not null from runs where directory = d.id order by started_at desc limit 1 offset 1), true)
+from directories d
 where
     exists (
         select 1 from kinds k
@@ -32,7 +36,8 @@ on conflict do update set leased_until = max(leased_until, ?2) + ?3 returning le
 
 
 def due(c: apsw.Connection, *, now: float) -> list[Due]:
-    return [Due(*row) for row in c.execute(DUE, (milliseconds(now),))]
+    found = c.execute(DUE, (milliseconds(now),))
+    return [Due(number, profile, host, owner, dropped=bool(dropped)) for number, profile, host, owner, dropped in found]
 
 
 def lease_calls(c: apsw.Connection, name: str, length: float, *, now: float) -> float:

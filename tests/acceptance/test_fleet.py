@@ -32,6 +32,7 @@ KILLS = int(os.environ.get("KILLS", "2"))
 SEED = int(os.environ.get("SEED", "1"))
 NIGHT = 1767576600.0  # half past one of the 5th of January 2026
 YEAR = 365 * 24 * 60  # minutes
+LOST = "select count(*)::int from importer.attempts where outcome = 'doubt' and request_id is null"
 # Jobs that somebody seems to be at, and workers that seem to be there.
 LEFT = """
 select (select count(*) from importer_fleet.procrastinate_jobs where status = 'doing')::int,
@@ -76,11 +77,20 @@ def test_what_files_ask_for_is_carried_out_by_workers_each_directory_by_one_at_a
     worked = large.costs()
     standing = shell.json("fleet", "status")
     assert (standing["states"], standing["workers"]) == ({"done": DIRECTORIES}, [])
-    assert large.balanced(CONTACTS) == 0
     made, tokens = large.writes(), large.tokens()
-    assert all(call["request_id"] in tokens for calls in made.values() for call in calls), "each call is written down"
+    lost = sum(call["request_id"] not in tokens for calls in made.values() for call in calls)
+    assert lost <= large.query(LOST)[0][0], "each call is written down; one whose answer came too late, without its id"
+    assert large.balanced(CONTACTS) <= lost
     turns = sum(apart(made[name], tokens) for name in large.names)
-    print({"workers": WORKERS, "contacts": whole, "a second": round(whole / seconds, 1), "turns": turns})
+    print(
+        {
+            "workers": WORKERS,
+            "contacts": whole,
+            "answers too late": lost,
+            "a second": round(whole / seconds, 1),
+            "turns": turns,
+        }
+    )
     staging = {f"{what} to stage": round((staged - empty)[what] / whole, 2) for what in ("rows", "wal")}
     working = {what: round((worked - staged)[what] / whole, 2) for what in ("rows", "wal")}
     commits = round((worked["commits"] - staged["commits"] - looks) / whole, 2)

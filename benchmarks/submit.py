@@ -1,6 +1,7 @@
 """Calls a second over HTTPS with the ledger on disk, beside a bare signed loop, and the official SDK's two clients."""
 
 import asyncio
+import gc
 import json
 import os
 import ssl
@@ -73,8 +74,10 @@ def unlimited(place: Place, ledger: Path) -> "Settings":
 
 def imported(place: Place, count: int, folder: str, swift: bool = False) -> Figures:
     """All of a run but its staging: from the first look at the directory to the totals."""
+    from importer.cli import EVERY
     from importer.jobs.run import run
 
+    gc.set_threshold(EVERY)  # as the command does
     environment(place)
     settings = unlimited(place, Path(folder) / "importer.db")
     file = written(Path(folder) / "contacts.csv", count)

@@ -36,6 +36,7 @@ UNITS = {
     False: ("begin immediate", "commit", "rollback"),
     True: ("savepoint verb", "release verb", "rollback to verb; release verb"),
 }
+FIRST = ("begin immediate", None, "rollback")  # of a group: nothing is there yet that undoing it could touch
 
 
 def trouble(error: BaseException, path: str) -> LedgerFailed | None:
@@ -58,12 +59,13 @@ class Database:
     @contextmanager
     def unit(self) -> Iterator[apsw.Connection]:
         """Everything inside happens, or nothing; durable at the end, or at the end of the group."""
-        begin, keep, undo = UNITS[self._grouped]
+        begin, keep, undo = FIRST if self._begins else UNITS[self._grouped]
         self._sound()
         try:
             self.connection.execute(begin)
             yield self.connection
-            self.connection.execute(keep)
+            if keep is not None:
+                self.connection.execute(keep)
         except BaseException as error:
             self._undo(undo)
             self._tell(error)
@@ -73,7 +75,9 @@ class Database:
     def view(self) -> Iterator[apsw.Connection]:
         """Everything read inside is of one moment."""
         try:
-            if not self._grouped:
+            if self._begins:
+                self.connection.execute(FIRST[0])
+            elif not self._grouped:
                 self.connection.execute("begin")
             yield self.connection
         except apsw.Error as error:
@@ -88,17 +92,22 @@ class Database:
         """One commit for all units inside; when the store fails in one of them, none of them happened."""
         assert not self._grouped, "groups do not nest"
         try:
-            self.connection.execute("begin immediate")
             self._grouped = True
             yield
             self._sound()
-            self.connection.execute("commit")
+            if not self._begins:
+                self.connection.execute("commit")
         except BaseException as error:
             self._undo("rollback")
             self._tell(error)
             raise
         finally:
             self._grouped, self._failed = False, None
+
+    @property
+    def _begins(self) -> bool:
+        """Whether a group's transaction is still to be begun, by the first verb in it."""
+        return self._grouped and not self.connection.in_transaction
 
     @contextmanager
     def aside(self) -> Iterator[apsw.Connection]:

@@ -22,7 +22,8 @@ COLUMNS = (
     *("not_before", "reason", "at", "tried", "doubted"),
     *("started_at", "ended_at", "outcome", "answer", "answer_message", "http_status", "request_id"),
 )
-# The desk: what is put on it is done, if the operation is still where the change leaves it; ``applied`` remembers.
+# The desk: what is put on it is done, if the operation is still where the change leaves it; ``applied`` remembers it
+# until the next change with the number 0.
 DESK = f"""
 create temp table applied (n integer primary key, contact integer, rank integer, wanted text);
 create temp table steps (contact integer, kind text, wanted text, rank integer);
@@ -30,6 +31,8 @@ create temp view changes as
 select 0 as n, 0 as directory, 0 as held, null as run, {", ".join(f"null as {name}" for name in COLUMNS)};
 create temp trigger change instead of insert on changes
 begin
+    delete from applied where new.n = 0;
+
     insert into applied
     select new.n, o.contact, o.rank, iif(o.kind = 'update', o.wanted, null) from operations o
     where new.held and o.id = new.operation and o.directory = new.directory and o.status = new.leaves;
@@ -84,7 +87,6 @@ begin
 end"""  # noqa: S608  of constants
 CHUNKS = tuple(1 << power for power in range(8, -1, -1))  # rows a statement: few texts, each prepared once
 APPLIED = "select json_group_array(n) from temp.applied"
-CLEAR = "delete from temp.applied"
 
 
 def record(c: apsw.Connection, lease: Lease, run: str, changes: Sequence[Change]) -> list[bool] | None:
@@ -92,8 +94,7 @@ def record(c: apsw.Connection, lease: Lease, run: str, changes: Sequence[Change]
     held = holds(c, lease)
     for number, rows in _chunks([_row(change) for change in changes]):
         _insert(c, (lease.directory, held, run, number), rows)
-    applied = set(json.loads(c.execute(APPLIED).get))
-    c.execute(CLEAR)
+    applied = set(json.loads(c.execute(APPLIED).get)) if changes else set()
     return [n in applied for n in range(len(changes))] if held else None
 
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import pwd
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -184,16 +186,31 @@ def test_without_leave_to_create_a_missing_ledger_is_no_ledger(tmp_path):
     open_sqlite(tmp_path / "importer.db", create=False).close()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize("which", ["file", "folder"])
-def test_a_ledger_that_cannot_be_written_is_refused(tmp_path, which):
-    fill(tmp_path / "importer.db")
-    target = tmp_path / "importer.db" if which == "file" else tmp_path
-    target.chmod(0o400 if which == "file" else 0o500)
+@contextlib.contextmanager
+def somebody(folder):
+    """Inside, this process is a user without rights of its own, who owns the folder; root may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody, -1)
+    os.setresuid(nobody, nobody, 0)
     try:
-        with pytest.raises(FixLedger, match="cannot be written"):
-            open_sqlite(tmp_path / "importer.db")
+        yield
     finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_a_ledger_that_cannot_be_written_is_refused(which):
+    with tempfile.TemporaryDirectory() as name:  # where any user may go, as into none of pytest's own
+        folder = Path(name)
+        fill(folder / "importer.db")
+        target, mode = (folder / "importer.db", 0o400) if which == "file" else (folder, 0o500)
+        target.chmod(mode)
+        with somebody(folder), pytest.raises(FixLedger, match="cannot be written"):
+            open_sqlite(folder / "importer.db")
         target.chmod(0o700)
 
 

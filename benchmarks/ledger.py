@@ -17,9 +17,9 @@ from typing import NamedTuple
 import apsw
 import polars as pl
 
-from importer.ledger.port import Change, Lease, Run, Staging
 from importer.ledger.scribe import Scribe
 from importer.ledger.sqlite import SqliteLedger, open_sqlite
+from importer.ledger.values import Change, Lease, Run, Staging
 from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
 
 NOW = 1_700_000_000.0

@@ -27,8 +27,8 @@ from benchmarks.contacts import HEADER, contacts, written
 from benchmarks.table import Figures, Goal, Samples, Size, Table, ratios, turns
 from importer.jobs.reading import read
 from importer.jobs.staged import options, staged_already
-from importer.ledger.port import Run
 from importer.ledger.sqlite import open_sqlite
+from importer.ledger.values import Run
 from importer.settings import Settings
 from importer.stage.plan import plan
 

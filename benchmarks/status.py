@@ -14,8 +14,8 @@ import polars as pl
 from benchmarks.apart import command
 from benchmarks.contacts import contacts
 from benchmarks.table import Figures, Goal, Size, Table, ratios, turns
-from importer.ledger.port import Change, Lease, Run, Staging
 from importer.ledger.sqlite import SqliteLedger, open_sqlite
+from importer.ledger.values import Change, Lease, Run, Staging
 from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
 
 GROUP = 5000

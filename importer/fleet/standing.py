@@ -6,7 +6,7 @@ from typing import Any
 
 from importer.fleet.queue import DIRECTORIES, DRAIN, SILENT, App
 from importer.jobs.drain import STOPPED
-from importer.ledger.port import DirectoryStatus
+from importer.ledger.views import DirectoryStatus
 from importer.model.clock import Clock, iso
 from importer.report.summary import balance
 from importer.settings import Settings

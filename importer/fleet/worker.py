@@ -30,7 +30,7 @@ from importer.fleet.queue import (
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
-from importer.ledger.port import Due
+from importer.ledger.views import Due
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
 from importer.settings import Settings, nightly, others

@@ -19,8 +19,9 @@ from importer.directory.reference import Place, referred
 from importer.emulator import Emulator, EmulatorError
 from importer.emulator import Limits as EmulatedLimits
 from importer.jobs import stores
-from importer.ledger.port import Lease, LeaseHeld, Ledger, LedgerFailed
+from importer.ledger.port import LeaseHeld, Ledger, LedgerFailed
 from importer.ledger.scribe import Scribe
+from importer.ledger.values import Lease
 from importer.model.clock import Clock
 from importer.model.errors import FixCommand
 from importer.profiles import DEFAULT

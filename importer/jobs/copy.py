@@ -8,7 +8,8 @@ from typing import Any
 
 from importer.jobs import stores
 from importer.ledger.address import redacted
-from importer.ledger.port import Cells, Lease, Ledger, LedgerFailed, Table
+from importer.ledger.port import Ledger, LedgerFailed
+from importer.ledger.values import Cells, Lease, Table
 from importer.model.clock import Clock
 from importer.model.errors import FixLedger
 from importer.submit import owner

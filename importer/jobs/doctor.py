@@ -18,7 +18,8 @@ from importer.directory.endpoint import endpoint_url
 from importer.jobs import connect, judge, many
 from importer.jobs.stores import existing
 from importer.ledger.address import redacted, scheme
-from importer.ledger.port import Lease, Ledger, NoLedger
+from importer.ledger.port import Ledger, NoLedger
+from importer.ledger.values import Lease
 from importer.model.clock import Clock, Day, iso
 from importer.model.errors import FixAccess, ImporterError
 from importer.report.health import Check, Health, Level

@@ -22,7 +22,8 @@ from importer.jobs.sync import Moment, mark, same_directory, settled, synced, te
 from importer.jobs.task import Task, task_of
 from importer.jobs.undo import recall, whom
 from importer.jobs.undo import told as recalls
-from importer.ledger.port import Ledger, NoLedger, Staged
+from importer.ledger.port import Ledger, NoLedger
+from importer.ledger.values import Staged
 from importer.model.clock import Clock
 from importer.model.errors import FixCommand, FixFile
 from importer.report.summary import Summary

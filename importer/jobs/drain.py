@@ -11,7 +11,9 @@ import anyio
 from importer.jobs import connect
 from importer.jobs.hours import ending
 from importer.jobs.run import cause, close
-from importer.ledger.port import Due, Lease, LeaseHeld, LeaseLost, Run
+from importer.ledger.port import LeaseHeld, LeaseLost
+from importer.ledger.values import Lease, Run
+from importer.ledger.views import Due
 from importer.model.clock import Clock
 from importer.model.errors import ImporterError, unforeseen
 from importer.model.operation import Kind

@@ -12,7 +12,7 @@ import anyio
 from importer.jobs import connect
 from importer.jobs.staged import holds, options
 from importer.jobs.task import Task, tasks_of
-from importer.ledger.port import Lease, Run
+from importer.ledger.values import Lease, Run
 from importer.model.clock import Clock
 from importer.settings import Settings
 from importer.stage.plan import plan as planned

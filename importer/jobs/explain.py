@@ -10,7 +10,8 @@ from typing import Any
 from importer import sheet as sheets
 from importer.jobs.staged import DECIDING, digest
 from importer.jobs.stores import existing
-from importer.ledger.port import DirectoryStatus, Ledger, Story
+from importer.ledger.port import Ledger
+from importer.ledger.views import DirectoryStatus, Story
 from importer.model.contact import API_NAMES
 from importer.model.errors import FixCommand, ImporterError
 from importer.report.explain import CONTACT, Account, what_next

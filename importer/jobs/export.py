@@ -8,7 +8,7 @@ from typing import Any
 
 from importer.jobs.files import whole
 from importer.jobs.stores import existing
-from importer.ledger.port import ExportRow
+from importer.ledger.views import ExportRow
 from importer.model.errors import FixCommand
 from importer.report.export import FILES, WRITERS
 from importer.settings import Settings, load

@@ -13,7 +13,7 @@ from importer.jobs.connect import place
 from importer.jobs.files import whole
 from importer.jobs.stores import existing
 from importer.jobs.story import tell
-from importer.ledger.port import ExportRow
+from importer.ledger.views import ExportRow
 from importer.model.errors import FixCommand
 from importer.model.finding import COLUMNS, Severity
 from importer.report.findings import Report, write_csv, write_jsonl

@@ -19,7 +19,9 @@ from importer.jobs.many import Errand, Watch, many
 from importer.jobs.staged import holds, options
 from importer.jobs.task import Ready, Task, operations_of, standing, task_of, tasks_of
 from importer.jobs.telling import Told, tell_begun, tell_ended, tell_staged
-from importer.ledger.port import Lease, LeaseLost, Run, Staging, Totals
+from importer.ledger.port import LeaseLost
+from importer.ledger.values import Lease, Run, Staging
+from importer.ledger.views import Totals
 from importer.model.clock import Clock
 from importer.model.errors import ImporterError, Interrupted
 from importer.model.operation import Kind, Status

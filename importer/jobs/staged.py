@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from importer.jobs.stores import existing
-from importer.ledger.port import NoLedger, Staged
+from importer.ledger.port import NoLedger
+from importer.ledger.values import Staged
 from importer.settings import Settings
 from importer.version import __version__
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from importer.jobs.stores import existing
 from importer.ledger.address import redacted
-from importer.ledger.port import DirectoryStatus, ExportRow, Ledger
+from importer.ledger.port import Ledger
+from importer.ledger.views import DirectoryStatus, ExportRow
 from importer.model.clock import iso
 from importer.report.export import values
 from importer.report.summary import balance

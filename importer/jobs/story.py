@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from importer.jobs import connect
 from importer.jobs.stores import existing
-from importer.ledger.port import DirectoryStatus, Ledger
+from importer.ledger.port import Ledger
+from importer.ledger.views import DirectoryStatus
 from importer.model.clock import Clock, Day
 from importer.model.operation import Kind, Status
 from importer.report.joint import Joint

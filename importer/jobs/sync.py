@@ -18,7 +18,8 @@ from importer.jobs.staged import options
 from importer.jobs.task import Ready, Task, task_of, tasks_of
 from importer.jobs.telling import tell_staged
 from importer.jobs.verify import see_through
-from importer.ledger.port import Ledger, Staged
+from importer.ledger.port import Ledger
+from importer.ledger.values import Staged
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixAccess, FixFile
 from importer.report.joint import Joint

@@ -15,7 +15,9 @@ from importer.jobs import connect
 from importer.jobs.reading import read
 from importer.jobs.staged import holds, options, staged_already
 from importer.jobs.stores import existing
-from importer.ledger.port import DirectoryStatus, Ledger, NoLedger, Staged, Totals
+from importer.ledger.port import Ledger, NoLedger
+from importer.ledger.values import Staged
+from importer.ledger.views import DirectoryStatus, Totals
 from importer.model.errors import FixFile
 from importer.model.operation import Kind, State, Status
 from importer.settings import Settings, others

@@ -7,7 +7,8 @@ from typing import Any
 from importer.directory import Listed
 from importer.jobs.draft import deletion, protected
 from importer.jobs.task import Ready, Task
-from importer.ledger.port import Ledger, Step
+from importer.ledger.port import Ledger
+from importer.ledger.values import Step
 from importer.model.errors import FixCommand
 from importer.model.operation import Kind
 from importer.settings import Settings

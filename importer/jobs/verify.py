@@ -14,7 +14,8 @@ from importer.jobs.many import Watch
 from importer.jobs.run import cause, close
 from importer.jobs.telling import tell_begun
 from importer.ledger.address import redacted
-from importer.ledger.port import Chase, Lease, LeaseLost, Ledger, NoLedger, Run
+from importer.ledger.port import LeaseLost, Ledger, NoLedger
+from importer.ledger.values import Chase, Lease, Run
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand
 from importer.model.operation import Kind, Status

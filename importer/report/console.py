@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from importer.directory.codes import Entry
-from importer.ledger.port import ExportRow
+from importer.ledger.views import ExportRow
 from importer.report.joint import Joint
 from importer.report.many import joint
 from importer.report.summary import Summary

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from importer.directory.codes import find
-from importer.ledger.port import Deferral, Doing, Story
+from importer.ledger.values import Deferral
+from importer.ledger.views import Doing, Story
 from importer.model.clock import iso
 from importer.model.operation import ACTIONS, Kind, State, Status
 

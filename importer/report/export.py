@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
-from importer.ledger.port import ExportRow
+from importer.ledger.views import ExportRow
 from importer.model.clock import iso
 from importer.report.cells import neutral
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from importer.ledger.port import Deferral, Totals
+from importer.ledger.values import Deferral
+from importer.ledger.views import Totals
 from importer.model.clock import iso
 from importer.model.operation import Kind, State, Status
 

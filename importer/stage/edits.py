@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from importer.ledger.port import Step
+from importer.ledger.values import Step
 from importer.model.contact import fold
 from importer.model.operation import Kind, Wanted
 from importer.stage.match import VALUES, Matched

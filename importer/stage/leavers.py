@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from importer.ledger.port import Stranger
+from importer.ledger.values import Stranger
 from importer.model.clock import iso
 from importer.model.contact import LIST_SEPARATOR, Contact
 from importer.model.operation import Kind, State

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from importer.directory import Listed
-from importer.ledger.port import KNOWN, Staging
+from importer.ledger.values import KNOWN, Staging
 from importer.model.clock import Day
 from importer.model.contact import LIST_SEPARATOR, fold
 from importer.model.operation import State

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from importer.directory import Listed
-from importer.ledger.port import Observed, Staging, Step
+from importer.ledger.values import Observed, Staging, Step
 from importer.model.finding import Severity
 from importer.model.operation import Kind, State
 from importer.sheet import Sheet

@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 import anyio
 
 from importer.directory import Caller, Parameters
-from importer.ledger.port import Change, Lease, Ledger
+from importer.ledger.port import Ledger
+from importer.ledger.values import Change, Lease
 from importer.model.clock import Clock
 from importer.model.operation import Answer, Kind, Outcome, Status
 from importer.submit.circuit import Circuit

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from importer.ledger.port import DELETING, Change
+from importer.ledger.values import DELETING, Change
 from importer.model.operation import Answer, Attempt, Kind, Operation, Outcome, State, Status
 
 RESENDS = 2  # of a mail whose sending was in doubt: each may cost a mail and a unit of the day's limit

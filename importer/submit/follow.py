@@ -6,7 +6,7 @@ from typing import Any
 from importer.directory import Caller
 from importer.directory.codes import DELETION
 from importer.directory.listing import contact
-from importer.ledger.port import Change
+from importer.ledger.values import Change
 from importer.model.operation import Answer, Kind, Operation, Outcome, State, Status
 from importer.submit.course import Course
 from importer.submit.decide import NO_CONTACT

@@ -9,7 +9,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer.directory import Parameters
 from importer.directory.outcome import refusal
-from importer.ledger.port import Change, Ledger
+from importer.ledger.port import Ledger
+from importer.ledger.values import Change
 from importer.model.clock import Day
 from importer.model.operation import ACTIONS, Answer, Attempt, Kind, Operation, Outcome
 from importer.submit.call import parameters, target

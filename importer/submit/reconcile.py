@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from importer.directory import Listed
-from importer.ledger.port import DELETING, Change
+from importer.ledger.values import DELETING, Change
 from importer.model.contact import LIST_SEPARATOR, fold
 from importer.model.operation import Kind, Operation, State, Status
 from importer.submit.decide import NO_CONTACT, RESENDS, after, then

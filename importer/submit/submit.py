@@ -12,7 +12,8 @@ import anyio.to_thread
 
 from importer.directory import Caller, Listed
 from importer.directory.listing import verifications
-from importer.ledger.port import Change, Lease, LeaseLost, Ledger
+from importer.ledger.port import LeaseLost, Ledger
+from importer.ledger.values import Change, Lease
 from importer.model.clock import Clock
 from importer.model.operation import Kind, Status
 from importer.submit.course import Changes, Course, Desk, Halted, Stop, Tally

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from importer.ledger.port import Change, Chase
+from importer.ledger.values import Change, Chase
 from importer.model.operation import Kind, State, Status
 from importer.model.standing import Followed, Place, Standing, Way
 from importer.submit.reconcile import Listing

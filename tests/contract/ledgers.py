@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from importer.ledger.port import Change, Lease, Ledger, Run, Staging
+from importer.ledger.port import Ledger
 from importer.ledger.postgres import PostgresLedger, open_postgres
+from importer.ledger.values import Change, Lease, Run, Staging
 from importer.model.contact import fold
 from importer.model.operation import Attempt, Kind, Operation, Outcome, State, Status
 

@@ -14,8 +14,8 @@ from ledgers import Book, row
 from importer import check, load, sheet
 from importer.jobs.export import FORMATS, _write, export
 from importer.jobs.files import whole
-from importer.ledger.port import ExportRow
 from importer.ledger.sqlite import open_sqlite
+from importer.ledger.views import ExportRow
 from importer.model.errors import FixCommand
 from importer.report.export import COLUMNS, FILES, NUMBERS, values, write_parquet, write_xlsx
 

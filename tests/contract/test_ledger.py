@@ -11,22 +11,10 @@ import psycopg
 import pytest
 from ledgers import CLOCK, NOON, TTL, Book, Dated, added, attempt, doubtful, failed, names, row, sent, sheet
 
-from importer.ledger.port import (
-    DELETING,
-    KNOWN,
-    Calls,
-    Change,
-    Chase,
-    Deferral,
-    Lease,
-    LeaseHeld,
-    LeaseLost,
-    Observed,
-    Run,
-    Step,
-    Stranger,
-)
+from importer.ledger.port import LeaseHeld, LeaseLost
 from importer.ledger.sqlite import open_sqlite
+from importer.ledger.values import DELETING, KNOWN, Change, Chase, Deferral, Lease, Observed, Run, Step, Stranger
+from importer.ledger.views import Calls
 from importer.model.contact import Contact
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind, Outcome, State, Status

@@ -5,9 +5,10 @@ import pytest
 from ledgers import NOON, Book, added, doubtful, failed, names, row, sent
 
 from importer.jobs.copy import copy
-from importer.ledger.port import TABLES, LeaseHeld, NoLedger
+from importer.ledger.port import LeaseHeld, NoLedger
 from importer.ledger.postgres import open_postgres
 from importer.ledger.sqlite import open_sqlite
+from importer.ledger.values import TABLES
 from importer.model.errors import FixCommand, FixLedger
 from importer.model.operation import Kind
 

@@ -16,9 +16,10 @@ import pytest
 from ledgers import NOON, TTL, Book, added, attempt, failed, names, row
 from wire import Wire
 
-from importer.ledger.port import Change, LeaseHeld, LeaseLost, LedgerAway, LedgerFailed, NoLedger
+from importer.ledger.port import LeaseHeld, LeaseLost, LedgerAway, LedgerFailed, NoLedger
 from importer.ledger.postgres import open_postgres, standing
 from importer.ledger.scribe import Scribe
+from importer.ledger.values import Change
 from importer.model.errors import FixCommand, FixLedger
 from importer.model.operation import Kind, Outcome, Status
 

@@ -7,8 +7,8 @@ import pytest
 from ledgers import Book, added, doubtful, failed, names, row, sent
 
 from importer.jobs.story import story
-from importer.ledger.port import Deferral, Run
 from importer.ledger.sqlite import open_sqlite
+from importer.ledger.values import Deferral, Run
 from importer.model.operation import Kind
 from importer.report.summary import Summary, balance
 from importer.settings import load

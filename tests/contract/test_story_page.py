@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from browser import chromium
 
-from importer.ledger.port import Calls, ExportRow, Marked
+from importer.ledger.views import Calls, ExportRow, Marked
 from importer.model.operation import Outcome
 from importer.report.story import write_story
 from importer.report.story.content import Days, Story, gathered

@@ -20,7 +20,7 @@ from simulated import Life, Scenario, Universe, _quietly, sheet_of
 
 from importer.jobs import run, verify
 from importer.jobs.run import Task
-from importer.ledger.port import Chase
+from importer.ledger.values import Chase
 from importer.model.operation import Kind
 
 HOUR, DAY = 3600.0, 86_400.0

@@ -3,7 +3,7 @@
 import pytest
 
 from importer.directory import Listed
-from importer.ledger.port import DELETING
+from importer.ledger.values import DELETING
 from importer.model.contact import Contact
 from importer.model.operation import Answer, Attempt, Kind, Operation, Outcome, State, Status
 from importer.submit.call import parameters

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from importer.ledger.port import ExportRow
+from importer.ledger.views import ExportRow
 from importer.report.cells import neutral
 from importer.report.export import COLUMNS, write_csv, write_jsonl
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from importer.ledger.port import Lease
+from importer.ledger.values import Lease
 from importer.model.clock import Clock
 from importer.submit.course import Course, Tally
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from importer.ledger.port import Deferral, Doing, ExportRow, Story
+from importer.ledger.values import Deferral
+from importer.ledger.views import Doing, ExportRow, Story
 from importer.model.operation import Kind, Status
 from importer.report.explain import Account, what_next
 

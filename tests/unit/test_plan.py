@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from importer.directory import Listed
-from importer.ledger.port import KNOWN
+from importer.ledger.values import KNOWN
 from importer.model.clock import Day
 from importer.stage.plan import forecast, nothing_known, taken
 

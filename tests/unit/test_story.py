@@ -10,7 +10,7 @@ import pytest
 
 from importer.directory.codes import TABLE
 from importer.jobs.run import STRANGERS
-from importer.ledger.port import Calls, ExportRow, Marked, Totals
+from importer.ledger.views import Calls, ExportRow, Marked, Totals
 from importer.model.finding import Rule
 from importer.model.operation import Outcome, State
 from importer.report.story.charts import NARROW, WIDE, Bars, Series, drawn, strip, ticks

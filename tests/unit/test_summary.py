@@ -2,7 +2,8 @@
 
 import pytest
 
-from importer.ledger.port import Deferral, Totals
+from importer.ledger.values import Deferral
+from importer.ledger.views import Totals
 from importer.model.operation import Kind, State, Status
 from importer.report.summary import Summary, Waiting, balance, waits
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.directory import Listed
-from importer.ledger.port import KNOWN
+from importer.ledger.values import KNOWN
 from importer.model.contact import Rules, fold
 from importer.model.operation import Kind, State
 from importer.sheet.columns import match as columns

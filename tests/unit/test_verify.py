@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from importer.directory import Listed
-from importer.ledger.port import Chase
+from importer.ledger.values import Chase
 from importer.model.operation import Kind, State, Status
 from importer.model.standing import Followed, Place, Way
 from importer.submit.reconcile import Listing

@@ -7,27 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from importer.ledger.address import redacted
-from importer.ledger.port import (
-    Calls,
-    Change,
-    Chase,
-    Deferral,
-    DirectoryStatus,
-    Due,
-    ExportRow,
-    Lease,
-    LedgerAway,
-    LedgerFailed,
-    Marked,
-    Observed,
-    Run,
-    Staged,
-    Staging,
-    Step,
-    Story,
-    Table,
-    Totals,
-)
+from importer.ledger.port import LedgerAway, LedgerFailed
 from importer.ledger.postgres import (
     dispatching,
     following,
@@ -42,6 +22,8 @@ from importer.ledger.postgres import (
 )
 from importer.ledger.postgres.database import Database
 from importer.ledger.postgres.opening import MIGRATIONS, address, opened
+from importer.ledger.values import Change, Chase, Deferral, Lease, Observed, Run, Staged, Staging, Step, Table
+from importer.ledger.views import Calls, DirectoryStatus, Due, ExportRow, Marked, Story, Totals
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind, Operation, Status
 from importer.model.standing import Followed

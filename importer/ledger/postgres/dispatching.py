@@ -1,8 +1,8 @@
 """Who has work, and slices of the limits that directories share; by the database's clock."""
 
-from importer.ledger.port import Due
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import milliseconds, seconds
+from importer.ledger.views import Due
 
 # By kind, so that what waits for tomorrow is not counted through, however much it is. Updates and deletes are no kinds
 # here: they are carried out by a sync alone, which plans them anew.

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from importer.ledger import ways
-from importer.ledger.port import Chase, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, milliseconds, seconds
+from importer.ledger.values import Chase, Lease
 from importer.model.operation import Kind
 from importer.model.standing import Followed
 

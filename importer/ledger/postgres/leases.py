@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from importer.ledger.port import Lease, LeaseHeld, LeaseLost, Run
+from importer.ledger.port import LeaseHeld, LeaseLost
 from importer.ledger.postgres.database import Cursor
+from importer.ledger.values import Lease, Run
 from importer.model.errors import FixLedger
 
 FIND = "select id from directories where profile = %s and endpoint = %s"

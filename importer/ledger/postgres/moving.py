@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from importer.ledger.port import TABLES, Table
 from importer.ledger.postgres.database import Connection, Cursor
+from importer.ledger.values import TABLES, Table
 from importer.model.errors import FixLedger
 
 PORTION = 5000

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from importer.ledger.port import Change, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import holds, milliseconds
+from importer.ledger.values import Change, Lease
 from importer.model.operation import Attempt, Outcome, State
 
 # Of a change, in the order of `_told`: the name and the type of each value.

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from importer.ledger.port import Calls, ExportRow, Marked, Staged, Totals
 from importer.ledger.postgres.database import Connection, Cursor
 from importer.ledger.postgres.leases import milliseconds, seconds
+from importer.ledger.values import Staged
+from importer.ledger.views import Calls, ExportRow, Marked, Totals
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, Outcome, State, Status
 

@@ -7,10 +7,10 @@ import json
 
 import polars as pl
 
-from importer.ledger.port import KNOWN, Lease, Staging
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.frames import given, taken
 from importer.ledger.postgres.leases import fence, milliseconds
+from importer.ledger.values import KNOWN, Lease, Staging
 from importer.model.contact import FIELDS
 
 NEWEST = """

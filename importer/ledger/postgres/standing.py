@@ -3,10 +3,11 @@
 from collections import defaultdict
 from typing import Any
 
-from importer.ledger.port import Deferral, DirectoryStatus, Lease
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import run_of, seconds
 from importer.ledger.postgres.reporting import totals_of
+from importer.ledger.values import Deferral, Lease
+from importer.ledger.views import DirectoryStatus
 from importer.model.operation import Kind
 
 DIRECTORIES = "select id, profile, endpoint, lease_owner, lease_token, lease_until from directories order by id"

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from importer.ledger.port import Doing, Story
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import seconds
 from importer.ledger.postgres.reporting import LAST_OPERATION, ROW, row_of
+from importer.ledger.views import Doing, Story
 from importer.model.contact import fold
 from importer.model.operation import Attempt, Kind, Outcome, Status
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from importer.ledger.port import UNDER_WAY, Deferral, Lease, changes
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, lost, milliseconds, seconds
+from importer.ledger.values import UNDER_WAY, Deferral, Lease, changes
 from importer.model.contact import LIST_SEPARATOR, Contact
 from importer.model.operation import Kind, Operation, Status
 

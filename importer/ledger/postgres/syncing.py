@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from importer.ledger.port import Lease, Observed, Step, told
 from importer.ledger.postgres.database import Cursor
 from importer.ledger.postgres.leases import fence, milliseconds
+from importer.ledger.values import Lease, Observed, Step, told
 from importer.model.contact import LIST_SEPARATOR
 
 STATE = "update contacts set state = %s, updated_at = %s where id = %s and directory = %s"

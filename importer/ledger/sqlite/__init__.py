@@ -6,25 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from importer.ledger.port import (
-    Calls,
-    Change,
-    Chase,
-    Deferral,
-    DirectoryStatus,
-    Due,
-    ExportRow,
-    Lease,
-    Marked,
-    Observed,
-    Run,
-    Staged,
-    Staging,
-    Step,
-    Story,
-    Table,
-    Totals,
-)
 from importer.ledger.sqlite import (
     dispatching,
     following,
@@ -37,6 +18,8 @@ from importer.ledger.sqlite import (
     syncing,
 )
 from importer.ledger.sqlite.database import MEMORY, MIGRATIONS, Database, connect
+from importer.ledger.values import Change, Chase, Deferral, Lease, Observed, Run, Staged, Staging, Step, Table
+from importer.ledger.views import Calls, DirectoryStatus, Due, ExportRow, Marked, Story, Totals
 from importer.model.operation import Kind, Operation, Status
 from importer.model.standing import Followed
 

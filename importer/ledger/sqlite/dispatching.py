@@ -2,8 +2,8 @@
 
 import apsw
 
-from importer.ledger.port import Due
 from importer.ledger.sqlite.leases import milliseconds, seconds
+from importer.ledger.views import Due
 
 # By kind, so that what waits for tomorrow is not counted through, however much it is. Updates and deletes are no kinds
 # here: they are carried out by a sync alone, which plans them anew.

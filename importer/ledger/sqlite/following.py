@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import apsw
 
 from importer.ledger import ways
-from importer.ledger.port import Chase, Lease
 from importer.ledger.sqlite.leases import fence, milliseconds, seconds
+from importer.ledger.values import Chase, Lease
 from importer.model.operation import Kind
 from importer.model.standing import Followed
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import Lease, LeaseHeld, LeaseLost, Run
+from importer.ledger.port import LeaseHeld, LeaseLost
+from importer.ledger.values import Lease, Run
 from importer.model.errors import FixLedger
 
 LOOPBACK = "loopback"

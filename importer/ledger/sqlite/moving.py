@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import apsw
 
-from importer.ledger.port import TABLES, Table
+from importer.ledger.values import TABLES, Table
 from importer.model.errors import FixLedger
 
 COLUMNS = "select name from pragma_table_info(?) order by name"

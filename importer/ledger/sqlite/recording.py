@@ -12,8 +12,8 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import Change, Lease
 from importer.ledger.sqlite.leases import holds, milliseconds
+from importer.ledger.values import Change, Lease
 from importer.model.operation import Outcome
 
 _Row = tuple[Any, ...]

@@ -6,9 +6,10 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import Calls, DirectoryStatus, ExportRow, Marked, Staged, Totals
 from importer.ledger.sqlite.leases import holder, last_run, milliseconds, seconds
 from importer.ledger.sqlite.submitting import deferrals, refusal
+from importer.ledger.values import Staged
+from importer.ledger.views import Calls, DirectoryStatus, ExportRow, Marked, Totals
 from importer.model.contact import API_NAMES, FIELDS
 from importer.model.operation import Kind, Outcome, State, Status
 

@@ -6,9 +6,9 @@ from typing import Any
 import apsw
 import polars as pl
 
-from importer.ledger.port import KNOWN, Lease, Staging
 from importer.ledger.sqlite.frames import asking, contacts, frame, given, pending
 from importer.ledger.sqlite.leases import fence, milliseconds
+from importer.ledger.values import KNOWN, Lease, Staging
 from importer.model.contact import FIELDS
 
 SHEET = """

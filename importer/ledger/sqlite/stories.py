@@ -6,9 +6,9 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import Doing, Story
 from importer.ledger.sqlite.leases import seconds
 from importer.ledger.sqlite.reporting import LAST_OPERATION, ROW, row_of
+from importer.ledger.views import Doing, Story
 from importer.model.contact import fold
 from importer.model.operation import Attempt, Kind, Outcome, Status
 

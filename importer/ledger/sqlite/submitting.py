@@ -6,8 +6,8 @@ from typing import Any
 
 import apsw
 
-from importer.ledger.port import UNDER_WAY, Deferral, Lease, changes
 from importer.ledger.sqlite.leases import fence, milliseconds, seconds
+from importer.ledger.values import UNDER_WAY, Deferral, Lease, changes
 from importer.model.contact import LIST_SEPARATOR, Contact
 from importer.model.operation import Kind, Operation, Status
 

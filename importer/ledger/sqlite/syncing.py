@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import apsw
 
-from importer.ledger.port import Lease, Observed, Step, Stranger, told
 from importer.ledger.sqlite.leases import fence, milliseconds
+from importer.ledger.values import Lease, Observed, Step, Stranger, told
 from importer.model.contact import LIST_SEPARATOR
 from importer.model.operation import Kind
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from importer.directory.codes import TABLE
-from importer.ledger.port import Calls, ExportRow, Marked
+from importer.ledger.views import Calls, ExportRow, Marked
 from importer.model.finding import Severity
 from importer.model.operation import Outcome
 from importer.report.summary import Summary

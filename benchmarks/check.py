@@ -105,11 +105,11 @@ def measure(size: Size) -> Table:
         work |= {kind: partial(checked, path, kind, count) for kind, path in files.items()}
         samples = turns(size.turns(5, 3), {who: partial(timed, act) for who, act in work.items()})
     goals = [
-        Goal(f"good / floor, {what}", ratios(samples, metric, "good", FLOOR), at_most=GOAL)
+        Goal(f"good / floor, {what}", ratios(samples, metric, "good", FLOOR), at_most=GOAL, watched=what == "CPU")
         for what, metric in (("seconds", "seconds"), ("CPU", "CPU seconds"))
     ]
     goals += [
-        Goal(f"{kind} / good{what}", ratios(samples, metric, kind, "good"), at_most=GOAL)
+        Goal(f"{kind} / good{what}", ratios(samples, metric, kind, "good"), at_most=GOAL, watched=bool(what))
         for kind in KINDS
         for what, metric in (("", "seconds"), (", CPU", "CPU seconds"))
         if kind != "good"

@@ -60,6 +60,13 @@ class Took(NamedTuple):
     peak: float
 
 
+def compiled(folder: Path) -> dict[str, str]:
+    """The environment in which modules are compiled once, as pip does it for what it installs."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled")
+    }
+
+
 def command(words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> Took:
     """What a command took, from its start to its end; one that fails is an error."""
     began = time.perf_counter()

@@ -1,11 +1,10 @@
 """How long commands take from the shell, beside a Python that only imports what none of them can do without."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.apart import command
+from benchmarks.apart import command, compiled
 from benchmarks.contacts import written
 from benchmarks.table import Figures, Goal, Size, Table, ratios, turns
 
@@ -19,13 +18,6 @@ FLOORS = {
     "importer check few.csv": "import typer, polars",
     "importer run few.csv --emulator": "import typer, polars, aiohttp.web, apsw",
 }
-
-
-def compiled(folder: Path) -> dict[str, str]:
-    """The environment in which modules are compiled once, as pip does it for what it installs."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
-        "PYTHONPYCACHEPREFIX": str(folder / "compiled")
-    }
 
 
 def taken(words: list[str], folder: Path) -> Figures:

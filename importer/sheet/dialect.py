@@ -140,15 +140,19 @@ def _some(lines: Sequence[str], delimiter: str, first: int) -> list[tuple[int, i
 
 
 def _score(found: Sequence[tuple[int, int, list[str]]], known: Collection[str]) -> tuple[float, ...]:
-    """Known headers first, then how many rows agree on a width of two or more, then that width."""
+    """Known headers first, then how many rows agree on a width of two or more, then that width.
+
+    Headers count for as much as rows agree: types parted by semicolons look like columns of that name in one row.
+    """
     if not found:
         return (0, 0, 0)
     words = max(hits(cells, known) for _, _, cells in found[:LOOK])
     widths = Counter(len(cells) for _, _, cells in found if len(cells) > 1)
     if not widths:
         return (0, 0, 0)
-    width, agree = widths.most_common(1)[0]
-    return (words if words > 1 else 0, agree / len(found), width)
+    width, count = widths.most_common(1)[0]
+    agree = count / len(found)
+    return (words * agree if words > 1 else 0, agree, width)
 
 
 def _given(lines: Sequence[str], file: str, delimiter: str, first: int, wanted: int) -> Dialect:

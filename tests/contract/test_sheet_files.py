@@ -79,6 +79,16 @@ def test_lines_above_the_header_are_left_out_and_said(tmp_path):
     assert rules(sheet) == ["lines-above-header"]
 
 
+def test_types_parted_by_semicolons_are_no_columns_where_a_header_is_misspelt(tmp_path):
+    path = tmp_path / "people.csv"
+    all_types = "ServiceMessage;FaultMessage;AccountExpenses;SecurityMessage;ActivityMessage;ProductMessage"
+    rows = [f"Ann,a{n}@x.cn,,CEO,{types}" for n, types in enumerate(("ServiceMessage", all_types, ""))]
+    path.write_text("\n".join(["Name,Whereabouts,PhoneNumber,Title,MessageTypes", *rows]), encoding="utf-8")
+    sheet = read(path)
+    assert (sheet.delimiter, sheet.header_line) == (",", 1)
+    assert sheet.columns == ("Name", "Whereabouts", "PhoneNumber", "Title", "MessageTypes")
+
+
 def test_findings_come_file_first_and_then_by_row(tmp_path):
     sheet = read(put(tmp_path, "Our contacts\n" + HEAD + "a,b\n" + ROWS + "c,d,e\n\nTotal,2,,,\n"))
     assert rules(sheet) == ["lines-above-header", "ragged-row", "ragged-row", "totals-row"]

@@ -31,9 +31,8 @@ class Night:
     watch: Callable[[Course], None]
     say: Say
     clock: Clock
-    _before: MutableMapping[str, Mapping[str, int | None]] = field(
-        default_factory=dict
-    )  # how those stood that are not done yet
+    # How those stood that are not done yet.
+    _before: MutableMapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     _slow: set[str] = field(default_factory=set)  # that cannot even begin within a turn: they get as long as they need
 
     async def sync(self, settings: Settings) -> Synced:

@@ -50,7 +50,7 @@ BEAT = 5.0  # seconds between signs that a worker lives
 SILENT = 3 * BEAT  # seconds after which one that gave none counts as dead
 MADE = "select to_regclass('importer_fleet.procrastinate_jobs') is not null"
 WAITS = """
-select args ->> 'profile' as profile from procrastinate_jobs where status = 'todo' and task_name = %(task)s"""
+select args ->> 'profile' as profile from procrastinate_jobs where status = 'todo' and queue_name = %(queue)s"""
 OPTIONS = f"-c search_path={SCHEMA},pg_catalog"
 
 
@@ -127,8 +127,8 @@ async def enqueue(app: App, profile: str, *, after: float = 0.0, first: bool = F
 
 
 async def waits(app: App) -> set[str]:
-    """The directories in the queue: to put each in again, and be refused, would cost more than to ask."""
-    return {row["profile"] for row in await app.connector.execute_query_all_async(WAITS, task=DRAIN)}
+    """The directories in the queue, be it for a sync: it does what else the directory has to do."""
+    return {row["profile"] for row in await app.connector.execute_query_all_async(WAITS, queue=DIRECTORIES)}
 
 
 async def schedule(app: App, profile: str, at: int) -> bool:

@@ -30,6 +30,7 @@ from importer.fleet.queue import (
 )
 from importer.jobs import connect
 from importer.jobs.drain import Drained, drain, wanting
+from importer.ledger.port import LedgerAway
 from importer.ledger.views import Due
 from importer.model.clock import Clock, iso
 from importer.model.errors import FixCommand, ImporterError
@@ -40,6 +41,7 @@ WAKE = "* * * * * */5"  # every five seconds: who waits, and whose worker died
 NIGHTLY = "* * * * *"  # every minute: whose file is to be synced
 MISSED = 3600.0  # seconds for which the time of a sync is made up for, when no worker was there
 GAP = 2.0  # seconds in which somebody else may take a directory that is not done: to stage a file, say
+LATER = 5.0  # seconds before a sync is tried again that this worker could not begin
 AGAIN = 1.0  # seconds before a queue that was lost is looked for again
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -168,12 +170,15 @@ class Worker:
         settings = (await self._of([profile])).get(profile)
         if settings is None:
             self.tell("directory unknown here", {"directory": profile})
+            await again(app, profile, at, after=LATER)  # for a worker that knows it: nobody else would bring it back
             return
         self.tell("sync begun", {"directory": profile, "due": iso(at, settings.day_zone)})
         try:
             found = await self._night.sync(settings)
         except ImporterError as error:
             self.tell("sync failed", {"directory": profile, "why": error.message})
+            if isinstance(error, LedgerAway):
+                await again(app, profile, at, after=LATER)
             return
         if found.exit_code is None:  # another holds the directory
             await again(app, profile, at, after=AGAIN)
@@ -200,8 +205,9 @@ class Worker:
         Those that were dropped amid their turn go first, unless they were twice in a row: it may be their doing.
         """
         await self.clear(app)
-        waiting = await waits(app)
-        for one in await self._wanting():
+        found = await self._wanting()
+        waiting = await waits(app)  # after it: a turn that ends in between is in the queue again by now
+        for one in found:
             if one.profile not in waiting and await enqueue(app, one.profile, first=one.dropped):
                 self.tell("directory woken", {"directory": one.profile})
 

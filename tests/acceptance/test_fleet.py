@@ -297,6 +297,7 @@ class Nights:
         """What a worker that begins so many minutes after a January's night puts into the queue."""
         from importer.fleet.queue import opened
         from importer.fleet.worker import Worker
+        from importer.jobs import connect
         from importer.model.clock import Clock
         from importer.settings import load
 
@@ -306,7 +307,7 @@ class Nights:
         worker = Worker(settings, 1, 5.0, lambda event, _: told.append(event), Clock(now=lambda: now))
 
         async def ask():
-            async with opened(settings) as app:
+            async with connect.ledger(settings, create=False) as worker.desk, opened(settings) as app:
                 await getattr(worker, chore)(app)
 
         asyncio.run(ask())
@@ -334,7 +335,7 @@ def test_a_sync_by_cron_has_its_turns_as_others_do_and_leaves_what_its_settings_
     done = fleet.shell("fleet", "drain", *SHORT, *one)
     assert done.returncode == 0, done.stderr
     told = re.findall(r"(sync begun|sync left|sync ended|directory taken) .*directory=(\w+)", done.stderr)
-    syncs = [event for event, name in told if name == nights.name]
+    syncs = [event for event, name in told if event.startswith("sync") and name == nights.name]
     assert (syncs[:2], syncs[-2:]) == (["sync begun", "sync left"], ["sync begun", "sync ended"])
     assert told.index(("directory taken", other)) < told.index(("sync ended", nights.name))
     assert len(fleet.state(nights.name)["outbox"]) == 50
@@ -359,6 +360,24 @@ def test_a_sync_waits_in_the_queue_while_another_holds_the_directory(fleet):
     wait_until(lambda: fleet.sent() == 3)
     worker.ended()
     assert len(fleet.state(nights.name)["outbox"]) == 3
+
+
+def test_a_directory_whose_sync_waits_is_not_woken_beside_it(fleet):
+    nights = Nights(fleet)
+    fleet.shell.json("fleet", "enqueue", fleet.file(2))
+    assert nights.at(0) == ["sync due"]
+    nights.alter("delete from procrastinate_jobs where task_name = 'drain'")
+    woken = nights.at(0, "wake")
+    assert woken.count("directory woken") == len(fleet.names) - 1, woken
+
+
+def test_a_sync_that_came_to_a_worker_that_does_not_know_its_profile_waits_for_another(fleet):
+    nights = Nights(fleet)
+    assert nights.at(0) == ["sync due"]
+    nights.alter("update procrastinate_jobs set args = jsonb_set(args, '{profile}', '\"elsewhere\"')")
+    done = fleet.shell("fleet", "drain", *SHORT)
+    assert (done.returncode, "directory unknown here" in done.stderr) == (0, True), done.stderr
+    assert nights.count("task_name = 'sync' and status = 'todo' and scheduled_at is not null") == 1
 
 
 def test_a_sync_whose_worker_died_goes_on(fleet):

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 
 from importer.model.contact import API_NAMES, FIELDS, MESSAGE_TYPES, REQUIRED
 from importer.model.errors import FixCommand, FixFile
@@ -40,10 +41,13 @@ IGNORED = Rule("column-ignored", Severity.NOTE, "A column has a use.")
 RULES = (DOUBLE, NEAR, IGNORED)
 
 
+SIGNS = re.compile(r"[\s_\-.*:()（）\[\]'\"#/\\\ufeff]+")
+
+
+@lru_cache(maxsize=1024)  # the first rows are looked at once for each delimiter that they may be parted by
 def key(header: str) -> str:
     """What two spellings of a header share: NFKC, letter case, blanks, and the signs around words left out."""
-    text = unicodedata.normalize("NFKC", header).casefold()
-    return re.sub(r"[\s_\-.*:()（）\[\]'\"#/\\\ufeff]+", "", text)
+    return SIGNS.sub("", unicodedata.normalize("NFKC", header).casefold())
 
 
 def _vocabulary() -> dict[str, str]:
@@ -62,9 +66,9 @@ def known(mapping: Mapping[str, str] | None = None) -> frozenset[str]:
     return KNOWN | {key(header) for header in mapping or ()}
 
 
-def hits(cells: Collection[str], words: Collection[str]) -> int:
+def hits(cells: Collection[str], words: frozenset[str]) -> int:
     """How many different known headers are among the cells."""
-    return len({key(cell) for cell in cells if cell and len(cell) <= 64} & set(words))
+    return len(words.intersection([key(cell) for cell in cells if cell and len(cell) <= 64]))
 
 
 MOBILE = {

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from importer.model.errors import FixCommand, FixFile
@@ -27,7 +27,7 @@ class Dialect:
     header_end: int
 
 
-def sniff(text: bytes, file: str, delimiter: str | None, header_line: int | None, known: Collection[str]) -> Dialect:
+def sniff(text: bytes, file: str, delimiter: str | None, header_line: int | None, known: frozenset[str]) -> Dialect:
     """Find out how a text is laid out. Raises `FixFile` when it has no header."""
     head = text[:HEAD]
     if len(text) > HEAD and b"\n" in head:
@@ -139,7 +139,7 @@ def _some(lines: Sequence[str], delimiter: str, first: int) -> list[tuple[int, i
     return found
 
 
-def _score(found: Sequence[tuple[int, int, list[str]]], known: Collection[str]) -> tuple[float, ...]:
+def _score(found: Sequence[tuple[int, int, list[str]]], known: frozenset[str]) -> tuple[float, ...]:
     """Known headers first, then how many rows agree on a width of two or more, then that width.
 
     Headers count for as much as rows agree: types parted by semicolons look like columns of that name in one row.

@@ -1,7 +1,7 @@
 """Where the table is on the page: its header, and how wide its rows are."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.sheet.columns import hits
@@ -15,7 +15,7 @@ def filled(cells: Sequence[str]) -> int:
     return next((index for index in range(len(cells), 0, -1) if cells[index - 1].strip()), 0)
 
 
-def header(rows: Sequence[Row], known: Collection[str], spans: Mapping[int, int] | None = None) -> Row | None:
+def header(rows: Sequence[Row], known: frozenset[str], spans: Mapping[int, int] | None = None) -> Row | None:
     """The header among the first rows: the one with most known names, else the first as wide as those below it.
 
     ``spans`` tells how far merged cells reach in a line; a title over the whole table does not make a header.

@@ -1,7 +1,7 @@
 """Rows that are no records: totals, the header once more, and a second table below the first."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -31,7 +31,7 @@ class Odd:
         return pl.concat([part["row"] for part in self.findings])
 
 
-def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: Collection[str]) -> Odd:
+def rows(frame: pl.DataFrame, blank: pl.Series, headers: Sequence[str], known: frozenset[str]) -> Odd:
     """Look at the rows beside blank ones, at the last ones, and at those that begin as the header does.
 
     ``frame`` has the column "line" beside the cells, whose order is that of ``headers``.

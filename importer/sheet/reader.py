@@ -1,6 +1,6 @@
 """`read`: a file of any kind to a sheet."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Options:
     encoding: str | None = None
     delimiter: str | None = None
     header_row: int | None = None
-    known: Collection[str] = columns.KNOWN
+    known: frozenset[str] = columns.KNOWN
     hidden: str = "omit"
     fill: Sequence[str] = ()
 
@@ -36,7 +36,7 @@ def read(
     encoding: str | None = None,
     delimiter: str | None = None,
     header_row: int | None = None,
-    known: Collection[str] = columns.KNOWN,
+    known: frozenset[str] = columns.KNOWN,
     hidden: str = "omit",
     fill: Sequence[str] = (),
 ) -> Sheet:

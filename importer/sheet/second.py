@@ -35,7 +35,7 @@ class Rows:
         return start + (sum(map(bool, self.texts(start))) == 1 and any(self.texts(start + 1)))
 
 
-def spans(rows: Rows, starts: Sequence[int], again: Collection[int], known: Collection[str]) -> list[Span]:
+def spans(rows: Rows, starts: Sequence[int], again: Collection[int], known: frozenset[str]) -> list[Span]:
     """Where tables with columns of their own stand. ``starts``: rows after a blank one; ``again``: further candidates.
 
     One that names two known columns reaches to the end. One that is told by its shape alone reaches as far as no

@@ -1,6 +1,6 @@
 """A grid to the parts of a sheet: blank rows and columns out, names made unique, odd rows found."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -26,7 +26,7 @@ class Table:
     findings: pl.DataFrame
 
 
-def assemble(grid: Grid, notes: Sequence[Finding], known: Collection[str]) -> Table:
+def assemble(grid: Grid, notes: Sequence[Finding], known: frozenset[str]) -> Table:
     """Make a grid into a table; findings of rows are counted anew."""
     kept = [
         index

@@ -2,7 +2,6 @@
 
 import codecs
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from encodings.aliases import aliases
@@ -49,7 +48,7 @@ class Text:
     samples: tuple[str, ...] = ()
 
 
-def decode(data: bytes, file: str, encoding: str | None, known: Collection[str]) -> Text:
+def decode(data: bytes, file: str, encoding: str | None, known: frozenset[str]) -> Text:
     """Decode a file. Raises `FixCommand` for an unknown encoding and `FixFile` for bytes that are no text in it."""
     if encoding is not None:
         return _given(data, file, encoding)
@@ -143,7 +142,7 @@ def _refuse_damaged(data: bytes, error: UnicodeDecodeError, file: str) -> None:
         )
 
 
-def _guess(data: bytes, file: str, known: Collection[str]) -> Text:
+def _guess(data: bytes, file: str, known: frozenset[str]) -> Text:
     sample = b"".join(islice(_pieces(data), 2000))[:SAMPLE]
     for name in _ranking(sample, data[:4096], known):
         try:
@@ -161,7 +160,7 @@ def _pieces(data: bytes) -> "map[bytes]":
     return map(re.Match.group, LINE.finditer(data))
 
 
-def _ranking(sample: bytes, head: bytes, known: Collection[str]) -> list[str]:
+def _ranking(sample: bytes, head: bytes, known: frozenset[str]) -> list[str]:
     """Encodings from the likeliest: first one that makes header words of the first lines, then chardet's order."""
     import chardet
 
@@ -185,7 +184,7 @@ def _common(sample: bytes, encoding: str) -> bool:
     return bool(inside * 10 >= 9 * len(sample.translate(None, bytes(range(128)))))
 
 
-def _words(head: bytes, encoding: str, known: Collection[str]) -> int:
+def _words(head: bytes, encoding: str, known: frozenset[str]) -> int:
     lines = head.decode(encoding, errors="ignore").splitlines()[:20]
     return max((hits([w for w in re.split(r'[,;|\t"]', line) if not w.isascii()], known) for line in lines), default=0)
 

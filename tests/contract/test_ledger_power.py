@@ -16,7 +16,7 @@ import pytest
 from ledgers import NOON, ORPHANS, Book, added, failed, names, row, sent
 
 from importer.ledger.port import LedgerFailed
-from importer.ledger.sqlite import open_sqlite
+from importer.ledger.sqlite import LOAD, open_sqlite
 from importer.model.operation import Kind
 
 CUTS = 500
@@ -170,9 +170,11 @@ def apply(image, what, offset, written):
     image[offset : offset + len(written)] = written
 
 
-def test_a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged(tmp_path, disk):
+@pytest.mark.parametrize("load", [LOAD, 1])
+def test_a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged(tmp_path, disk, load):
+    """Also amid the first staging, be it loaded by itself, outside the write-ahead log."""
     (tmp_path / "live").mkdir()
-    ledger = open_sqlite(tmp_path / "live" / "importer.db", vfs="recorded")
+    ledger = open_sqlite(tmp_path / "live" / "importer.db", vfs="recorded", load=load)
     checkpoint_often(ledger)
     moments, contents = [0], [None]
 
@@ -184,6 +186,8 @@ def test_a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged(tmp_path,
     ledger.close()
     assert sum(file == "importer.db" and what == "sync" for file, what, *_ in disk.done) > 5, "there were checkpoints"
 
+    gone = [file for file, what, *_ in disk.done if what == "delete"]
+    assert gone.count("importer.db-wal") == 1 + (load == 1), "for the load, and at the end"
     chance = random.Random(5)
     images = Images(disk.done)
     last = last_content = 0
@@ -254,14 +258,14 @@ class Once:
 
 
 @pytest.mark.parametrize("error", [apsw.FullError, apsw.IOError])
-@pytest.mark.parametrize("lasting", [False, True])
-def test_a_disk_that_fails_at_any_write_loses_nothing_that_was_acknowledged(tmp_path, disk, error, lasting):
+@pytest.mark.parametrize(("lasting", "load"), [(False, LOAD), (True, LOAD), (True, 1)])
+def test_a_disk_that_fails_at_any_write_loses_nothing_that_was_acknowledged(tmp_path, disk, error, lasting, load):
     """Full or faulty, once or for good: told in plain words, and the next run finds what was acknowledged."""
     failures = 0
     for nth in range(1, 10_000, 7):
         path = tmp_path / f"{nth}.db"
         open_sqlite(path).close()
-        ledger = open_sqlite(path, vfs="recorded")
+        ledger = open_sqlite(path, vfs="recorded", load=load)
         checkpoint_often(ledger)
         seen = []
         disk.fails = Once(nth, error, lasting=lasting)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import apsw
@@ -19,7 +21,7 @@ from ledgers import NOON, ORPHANS, TTL, Book, added, names, row
 from importer.ledger.port import LedgerFailed
 from importer.ledger.scribe import Scribe
 from importer.ledger.sqlite import MEMORY, open_sqlite, staging, submitting
-from importer.ledger.sqlite.database import APPLICATION_ID
+from importer.ledger.sqlite.database import APPLICATION_ID, CACHE
 from importer.model.errors import FixLedger
 from importer.model.operation import Kind
 
@@ -450,3 +452,87 @@ def test_the_tallies_say_what_counting_again_says(tmp_path):
     kept = c.execute("select * from tallies where n <> 0").fetchall()
     assert sorted(kept) == sorted(counted)
     ledger.close()
+
+
+def many(count):
+    return [row(line, name) for line, name in enumerate(names(count), 2)]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_first_load_writes_each_page_once_while_nobody_else_has_the_ledger_open(tmp_path, others, grouped):
+    path = tmp_path / "importer.db"
+    ledger = open_sqlite(path, load=2_000)
+    neighbours = [open_sqlite(path) for _ in range(others)]
+    book = Book(ledger)
+    with ledger.group() if grouped else contextlib.nullcontext():
+        book.stage(*many(2_000))
+        book.claim(limit=1)
+    log = path.with_name("importer.db-wal")
+    assert ledger._db.connection.pragma("journal_mode") == "wal"
+    assert (log.exists() and log.stat().st_size > path.stat().st_size / 2) == bool(others)
+    assert not path.with_name("importer.db-journal").exists()
+    for one in (ledger, *neighbours):
+        assert one._db.connection.execute("select count(*) from contacts").get == 2_000
+        one.close()
+
+
+def test_a_first_load_that_fails_leaves_nothing_and_the_log_as_it_was(tmp_path):
+    ledger = open_sqlite(tmp_path / "importer.db", load=1)
+    book = Book(ledger)
+    with pytest.raises(ValueError, match="more than one"):
+        book.stage(*many(3), *many(3))
+    assert (book.states(), ledger._db.connection.pragma("journal_mode")) == ({}, "wal")
+    book.stage(*many(3))
+    assert len(book.states()) == 3
+    ledger.close()
+
+
+def test_whoever_opens_the_ledger_amid_a_first_load_waits_for_its_end(tmp_path):
+    ledger, found = open_sqlite(tmp_path / "importer.db", load=1), []
+    book = Book(ledger)
+
+    def look():
+        other = open_sqlite(tmp_path / "importer.db")
+        found.append(other._db.connection.execute("select count(*) from contacts").get)
+        other.close()
+
+    looking = threading.Thread(target=look)
+    with ledger.group():
+        book.stage(*many(3))
+        assert ledger._db.connection.pragma("journal_mode") == "delete"
+        looking.start()
+        ledger._db.connection.execute("pragma cache_flush")  # from here on nobody may even read
+        time.sleep(0.3)
+        assert found == []
+    looking.join()
+    assert found == [3]
+    assert ledger._db.connection.pragma("journal_mode") == "wal"
+    ledger.close()
+
+
+class Crowded(apsw.VFS):
+    """A disk with no place for temporary files; counts how often one was asked for."""
+
+    def __init__(self, name, error):
+        super().__init__(name, "unix")
+        self.error, self.asked = error, 0
+
+    def xOpen(self, name, flags):  # noqa: N802  SQLite's name
+        if flags[0] & apsw.SQLITE_OPEN_DELETEONCLOSE:
+            self.asked += 1
+            raise self.error("it is told to")
+        return apsw.VFSFile("unix", name, flags)
+
+
+@pytest.mark.parametrize("error", [apsw.CantOpenError, apsw.FullError])
+def test_without_a_place_for_temporary_files_keys_are_sorted_in_memory(tmp_path, error):
+    crowded, count = Crowded("crowded", error), 160_000
+    ledger = open_sqlite(tmp_path / "importer.db", vfs="crowded")
+    Book(ledger).stage(*many(count))
+    c = ledger._db.connection
+    assert crowded.asked
+    assert (c.execute("select count(*) from contacts").get, c.pragma("integrity_check")) == (count, "ok")
+    assert (c.pragma("cache_size"), c.pragma("threads")) == (CACHE, 0)
+    ledger.close()
+    crowded.unregister()

@@ -26,6 +26,8 @@ from importer.model.standing import Followed
 if TYPE_CHECKING:
     import polars as pl
 
+LOAD = 10_000  # contacts from which on another way to the disk is worth the syncs of going it
+
 __all__ = ["MEMORY", "SqliteLedger", "open_sqlite"]
 
 
@@ -35,21 +37,24 @@ def open_sqlite(
     create: bool = True,
     migrations: Sequence[str] = MIGRATIONS,
     vfs: str | None = None,
+    load: int = LOAD,
 ) -> "SqliteLedger":
     """The ledger in the file ``path`` (`MEMORY`: in none), made with owner-only permissions if there is none.
 
-    An older version is brought to this one. ``vfs`` names SQLite's way to the disk, where it is not the usual one.
-    Raises `FixLedger` when it cannot be opened or is not ours.
+    An older version is brought to this one. ``vfs`` names SQLite's way to the disk, where it is not the usual one;
+    ``load``: from how many contacts on the first ones are loaded by themselves. Raises `FixLedger` when it cannot be
+    opened or is not ours.
     """
     place = os.fspath(path)
-    return SqliteLedger(Database(connect(place, create=create, migrations=migrations, vfs=vfs), place))
+    return SqliteLedger(Database(connect(place, create=create, migrations=migrations, vfs=vfs), place), load)
 
 
 class SqliteLedger:
     """A store of the ledger; `port.Ledger` says what each verb promises."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, load: int) -> None:
         self._db = database
+        self._load = load
 
     def close(self) -> None:
         self._db.connection.close()
@@ -106,6 +111,8 @@ class SqliteLedger:
     def stage(self, lease: Lease, run: str, staging: Staging, *, now: float) -> int:
         from importer.ledger.sqlite.staging import stage
 
+        if staging.contacts.height >= self._load:
+            self._db.load()
         with self._db.unit() as c:
             return stage(c, lease, run, staging, now=now)
 

@@ -16,6 +16,7 @@ from importer.model.errors import FixLedger
 MEMORY = ":memory:"
 APPLICATION_ID = 0x696D7072  # "impr", in the file's header
 BUSY_SECONDS = 30
+CACHE = -16 * 1024  # KiB: what is read and written goes in order of its numbers, so that more is of no use
 MIGRATIONS: tuple[str, ...] = ()  # the n-th leads from version n to n + 1
 
 # What went wrong with the store itself, in plain words, and what to do about it.
@@ -36,6 +37,7 @@ UNITS = {
     False: ("begin immediate", "commit", "rollback"),
     True: ("savepoint verb", "release verb", "rollback to verb; release verb"),
 }
+EMPTY = "select not exists (select 1 from contacts)"
 FIRST = ("begin immediate", None, "rollback")  # of a group: nothing is there yet that undoing it could touch
 
 
@@ -55,6 +57,7 @@ class Database:
         self.path = path
         self._grouped = False
         self._failed: LedgerFailed | None = None
+        self._outside = False  # of the write-ahead log
 
     @contextmanager
     def unit(self) -> Iterator[apsw.Connection]:
@@ -70,6 +73,9 @@ class Database:
             self._undo(undo)
             self._tell(error)
             raise
+        finally:
+            if not self._grouped:
+                self._return()
 
     @contextmanager
     def view(self) -> Iterator[apsw.Connection]:
@@ -103,6 +109,31 @@ class Database:
             raise
         finally:
             self._grouped, self._failed = False, None
+            self._return()
+
+    def load(self) -> None:
+        """Write the transaction that comes next, if there is no contact yet, outside the write-ahead log.
+
+        In the log every new page would be written twice; a journal of what was there before, next to nothing, undoes
+        the load if it does not end. Only while nobody else has the ledger open; who comes then waits as for any lock.
+        """
+        c = self.connection
+        if self.path == MEMORY or c.in_transaction:
+            return
+        try:
+            self._outside = c.execute(EMPTY).get == 1 and c.pragma("journal_mode", "delete") == "delete"
+        except apsw.BusyError:
+            return
+        except apsw.Error as error:
+            self._tell(error)
+            raise
+
+    def _return(self) -> None:
+        """Back into the log; where that cannot be now, whoever opens the ledger next does it."""
+        if self._outside:
+            self._outside = False
+            with suppress(apsw.Error):
+                self.connection.pragma("journal_mode", "wal")
 
     @property
     def _begins(self) -> bool:
@@ -239,8 +270,7 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
         raise FixLedger(f"{path}: this place cannot hold a ledger", hint="put it on a local disk with --ledger")
     for pragma, value in (
         ("foreign_keys", "on"),
-        ("cache_size", -64 * 1024),
-        ("temp_store", "memory"),
+        ("cache_size", CACHE),
         ("journal_size_limit", 64 * 1024 * 1024),
     ):
         connection.pragma(pragma, value)

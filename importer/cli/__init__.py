@@ -68,7 +68,10 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads what every installed package says of itself
     gc.set_threshold(EVERY)
     _narrow(sys.argv[1:2])
-    app(prog_name="importer")
+    try:
+        app(prog_name="importer")
+    finally:
+        gc.freeze()  # ending, Python looks through all objects for garbage, more than once: for a tenth of a second
 
 
 def _narrow(words: list[str]) -> None:

@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
@@ -135,7 +134,7 @@ class Client:
         try:
             keys_now = await self._credentials.renew(keys)
         except FixAccess as error:
-            return replace(answer, message=error.message)
+            return answer._replace(message=error.message)
         return answer if keys_now == keys else keys_now
 
     async def _attempt(self, action: str, query: str, url: URL, keys: Keys) -> Answer:
@@ -212,7 +211,7 @@ def ahead(date: str, now: float) -> float | None:
 
 
 def _barred(action: str, error: FixAccess, *, sent: bool) -> Answer:
-    return replace(fault(action, "NoCredentials", sent=sent), message=error.message)
+    return fault(action, "NoCredentials", sent=sent)._replace(message=error.message)
 
 
 def _stale(code: str, keys: Keys) -> bool:

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -175,8 +174,8 @@ def _paused(answer: Answer, headers: Mapping[str, str], now: float) -> Answer:
     if wait is None:
         return answer
     if uncertain or answer.outcome in _LASTING:
-        return replace(answer, wait=wait)
-    return replace(answer, outcome=Outcome.THROTTLE, wait=wait)
+        return answer._replace(wait=wait)
+    return answer._replace(outcome=Outcome.THROTTLE, wait=wait)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

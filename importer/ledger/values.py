@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.contact import Contact, fold
 from importer.model.operation import Attempt, Kind, State, Status, Wanted
@@ -170,8 +170,7 @@ class Observed:
     missing: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change of an operation, made only while the operation is still in ``leaves``.
 
     ``state`` is the contact's new state (``None``: as it was); ``then`` plans a further operation for the contact.

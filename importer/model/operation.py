@@ -1,8 +1,9 @@
 """An operation: one thing to do to one contact, its attempts on the wire, and what each of them meant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from importer.model.contact import Contact
 
@@ -63,8 +64,7 @@ class Outcome(StrEnum):
     LOOK = "look"  # refused because of the contact's state: look at the contact to learn which
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back for one call, classified.
 
     ``code`` is ``ok``, the API's code, or a word for what the network did; ``sent`` is false only when surely no byte
@@ -85,8 +85,7 @@ class Answer:
 Wanted = Mapping[str, tuple[str | None, str | None]]  # field → what it was, what it shall be; types parted by ``;``
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An operation as claimed from the ledger, with what a call needs.
 
     ``tries`` counts the attempts of earlier claims; ``doubts`` those of them whose outcome was never learned.
@@ -100,12 +99,11 @@ class Operation:
     contact_id: str | None
     tries: int = 0
     doubts: int = 0
-    wanted: Wanted = field(default_factory=dict)
+    wanted: Wanted = MappingProxyType({})
     reminder: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call on the wire; times are seconds since the epoch."""
 
     operation: int

@@ -28,8 +28,9 @@ def parameters(operation: Operation, *, from_members: bool = False) -> Parameter
 
 def target(operation: Operation) -> str | None:
     """Whom a send goes to; ``None`` for what is no send."""
-    values = operation.values
-    return {Kind.SEND_EMAIL: values.email_address, Kind.SEND_PHONE: values.phone_number}.get(operation.kind)
+    if operation.kind is Kind.SEND_EMAIL:
+        return operation.values.email_address
+    return operation.values.phone_number if operation.kind is Kind.SEND_PHONE else None
 
 
 def _changed(operation: Operation) -> dict[str, str | tuple[str, ...] | None]:

@@ -1,7 +1,7 @@
 """From the answer to one call to what is written down and what happens next; pure."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from importer.ledger.values import DELETING, Change
 from importer.model.operation import Answer, Attempt, Kind, Operation, Outcome, State, Status
@@ -21,8 +21,7 @@ class Next(StrEnum):
     STOP = "stop"  # nothing can succeed: end the run
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The change to write down, and what to do next."""
 
     change: Change
@@ -100,7 +99,7 @@ def _of(operation: Operation, state: State) -> State | None:
 
 def _being_deleted(operation: Operation, attempt: Attempt) -> Change:
     change = _change(operation, attempt, Status.PENDING, reason="deleting")
-    return replace(change, code=DELETING, message="the directory is carrying it out")
+    return change._replace(code=DELETING, message="the directory is carrying it out")
 
 
 def _change(

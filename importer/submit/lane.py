@@ -198,7 +198,9 @@ class Lane:
             return await self._call(operation, doubts)
 
     async def _call(self, operation: Operation, doubts: int) -> _Tried:
-        await self._pace.turn(self.kind, target(operation))
+        whom = target(operation)
+        if whom or not self._pace.taken(self.kind):
+            await self._pace.turn(self.kind, whom)
         while not self._course.may_start():
             await self._course.nap(LEASE_LOOK)  # it is renewed, or lost, in a while; raises when the run stops
             await self._pace.turn(self.kind)

@@ -201,13 +201,17 @@ class Pace:
         self.pause = Pause(clock)
         self.allowance = allowance
 
+    def taken(self, kind: Kind) -> bool:
+        """Whether the next call of this kind, which is no mail, may start at once: then its turn is taken."""
+        return self.pause.left == 0 and self._buckets[kind].taken()
+
     async def turn(self, kind: Kind, target: str | None = None) -> None:
         """Wait until the next call of this kind may start; ``target``: whom a mail goes to."""
         if target and self._targets:
             await self._targets.turn(target)
-        bucket = self._buckets[kind]
-        if self.pause.left == 0 and bucket.taken():
+        if self.taken(kind):
             return
+        bucket = self._buckets[kind]
         while True:
             await self.pause.passed()
             await bucket.take()

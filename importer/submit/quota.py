@@ -6,6 +6,8 @@ from typing import Protocol
 
 from importer.model.clock import Day
 
+NOTHING = nullcontext()
+
 
 class Quota(Protocol):
     """What a lane may still use up: places in the directory, or sends of the day."""
@@ -45,7 +47,7 @@ class Places:
         return True
 
     def under_way(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        return NOTHING
 
     def give_back(self) -> None:
         self.left += 1
@@ -66,7 +68,7 @@ class Free:
         return True
 
     def under_way(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        return NOTHING
 
     def give_back(self) -> None: ...
 

@@ -53,7 +53,7 @@ class Listing:
 def settle(unsettled: Sequence[Unsettled], listing: Listing, *, now: float) -> list[Change]:
     """The changes that the listing, as seen ``now``, allows; what it cannot settle stays as it is."""
     changes = (SETTLING.get(item[0].kind, _settle_send)(*item, listing) for item in unsettled)
-    return [replace(change, at=now) for change in changes if change is not None]
+    return [change._replace(at=now) for change in changes if change is not None]
 
 
 def absent(unsettled: Sequence[Unsettled], listing: Listing) -> bool:

@@ -1,7 +1,7 @@
 """What the ledger's contract tests share: a directory under a lease, files to stage, calls to write down."""
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -67,13 +67,13 @@ def added(operation, *, at=NOON + 10, **others):
         contact_id=f"c-{operation.id}",
         then=Kind.SEND_EMAIL,
     )
-    return replace(change, **others)
+    return change._replace(**others)
 
 
 def sent(operation, *, at=NOON + 20, **others):
     """A verification mail that went out."""
     change = Change(operation.id, Status.IN_FLIGHT, Status.DONE, State.SENT, attempt(operation, at=at))
-    return replace(change, **others)
+    return change._replace(**others)
 
 
 def failed(operation, code="InvalidParameter.Name", *, at=NOON + 10):

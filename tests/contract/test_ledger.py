@@ -930,7 +930,7 @@ def update(key, kind=Kind.UPDATE, line=2, **wanted):
 def changed(operation, **others):
     """An update or delete that worked."""
     tried = attempt(operation)
-    return replace(Change(operation.id, Status.IN_FLIGHT, Status.DONE, attempt=tried), **others)
+    return Change(operation.id, Status.IN_FLIGHT, Status.DONE, attempt=tried)._replace(**others)
 
 
 def intend(book, *steps, sheet=1, now=NOON + 30):
@@ -1105,7 +1105,7 @@ def test_a_stranger_takes_the_place_of_one_of_its_name_that_is_gone(book):
 def test_what_a_run_added_is_told_with_what_was_updated_since(book):
     book.stage(row(2, "anna"), row(3, "bob"), row(4, "carl"), row(5, "dora"))
     anna, bob, carl, dora = book.claim()
-    book.record(added(anna), added(bob), added(carl), replace(added(dora), attempt=None, adopted=True))
+    book.record(added(anna), added(bob), added(carl), added(dora)._replace(attempt=None, adopted=True))
     intend(book, update("bob", title=("Other", "CEO")), Step("carl", Kind.DELETE))
     book.record(changed(*book.claim(Kind.UPDATE)), changed(*book.claim(Kind.DELETE), state=State.DELETED))
     assert book.ledger.added(book.directory, "run-1") == [(anna.contact, False), (bob.contact, True)]
@@ -1119,7 +1119,7 @@ def test_an_add_that_a_crash_left_in_doubt_belongs_to_the_run_that_made_it(book)
     book.ledger.start_run(book.lease, Run("run-2", book.directory, "run", "contacts.csv", "d1", NOON + 2 * TTL))
     book.ledger.recover(book.lease, now=NOON + 2 * TTL)
     book.run = "run-2"
-    book.record(replace(added(anna), leaves=Status.IN_DOUBT, attempt=None, at=NOON + 2 * TTL))
+    book.record(added(anna)._replace(leaves=Status.IN_DOUBT, attempt=None, at=NOON + 2 * TTL))
     assert book.ledger.added(book.directory, "run-1") == [(anna.contact, False)]
     assert book.ledger.added(book.directory, "run-2") == []
 

@@ -5,7 +5,6 @@ whom the rules protect was deleted. SEED=17 replays one of them.
 import os
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from multiprocessing import get_context
@@ -176,7 +175,7 @@ class Careless(Broken):
     """An update whose outcome was not learned counts as done."""
 
     def record(self, lease, run, changes):
-        sure = [replace(one, status=Status.DONE) if one.status is Status.IN_DOUBT else one for one in changes]
+        sure = [one._replace(status=Status.DONE) if one.status is Status.IN_DOUBT else one for one in changes]
         return self._ledger.record(lease, run, sure)
 
 

@@ -80,7 +80,7 @@ class NoLook(Broken):
 
     def record(self, lease, run, changes):
         hasty = [
-            replace(change, status=Status.PENDING, state=None) if change.status is Status.IN_DOUBT else change
+            change._replace(status=Status.PENDING, state=None) if change.status is Status.IN_DOUBT else change
             for change in changes
         ]
         return self._ledger.record(lease, run, hasty)
@@ -91,7 +91,7 @@ class DoubtIsDone(Broken):
 
     def record(self, lease, run, changes):
         sure = [
-            replace(change, status=Status.DONE) if change.status is Status.IN_DOUBT else change for change in changes
+            change._replace(status=Status.DONE) if change.status is Status.IN_DOUBT else change for change in changes
         ]
         return self._ledger.record(lease, run, sure)
 
@@ -132,7 +132,7 @@ class NoAttempts(Broken):
 
     def record(self, lease, run, changes):
         silent = [
-            replace(change, attempt=None)
+            change._replace(attempt=None)
             if change.attempt is not None and change.attempt.outcome is Outcome.DOUBT
             else change
             for change in changes

@@ -25,7 +25,8 @@ CANDIDATES = (
     "mac-roman",
 )  # fmt: skip
 EAST_ASIAN = ("gb18030", "big5hkscs", "cp950", "cp932", "euc-jp", "cp949")
-WIDE = {codecs.lookup(name).name for name in (*EAST_ASIAN, "big5", "shift_jis", "euc-kr")}
+# They and their kin by the names of their codecs, none of which is loaded before a text asks for it.
+WIDE = {"gb18030", "big5hkscs", "cp950", "cp932", "euc_jp", "cp949", "big5", "shift_jis", "euc_kr"}
 # The pairs of bytes that common characters have; letters of one-byte encodings hardly ever come in such pairs.
 COMMON = {
     "gb18030": re.compile(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]"),

@@ -68,7 +68,8 @@ class Worker:
     def kill(self):
         """Also one that is dead already."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
     def ended(self, number=signal.SIGTERM):
         """What it said by its end, which it is asked for."""
@@ -85,6 +86,7 @@ class Fleet:
     def __init__(self, shell, database, count, workers=8):
         self.shell, self.database, self.names = shell, database, names(count)
         self._numbers = itertools.count(1)
+        self._workers = []
         self.emulator = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(workers + 1), *self.names],
             stdout=subprocess.PIPE,
@@ -104,6 +106,8 @@ class Fleet:
         self._watching = psycopg.connect(database, autocommit=True)
 
     def close(self):
+        for worker in self._workers:  # else they would take what the next test puts into the queue
+            worker.kill()
         self._watching.close()
         self.emulator.kill()
         self.emulator.communicate()
@@ -131,7 +135,8 @@ class Fleet:
         with said.open("w") as file:
             process = self.shell.start("fleet", "worker", *lease, "--turn", 5, *words, stderr=file)
         self.keys(0)
-        return Worker(number, process, said)
+        self._workers.append(Worker(number, process, said))
+        return self._workers[-1]
 
     def ask(self, control):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -107,6 +107,8 @@ class Worker:
                 return
 
     async def _workers(self, app: App, *, stay: bool) -> None:
+        if self.signal is not None:  # it came while the queue was opened, and there was nothing yet to cancel
+            return
         # Chores go first and need no place of their own: where all are taken, nobody woken would find one.
         work = app.run_worker_async(
             queues=[DIRECTORIES, CHORES],

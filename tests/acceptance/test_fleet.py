@@ -293,18 +293,22 @@ class Nights:
             sql = f"select count(*) from importer_fleet.procrastinate_jobs where {jobs}"
             return connection.execute(sql).fetchone()[0]
 
-    def at(self, minutes, chore="nights"):
-        """What a worker that begins so many minutes after a January's night puts into the queue."""
-        from importer.fleet.queue import opened
+    def worker(self, told, now):
+        """One in this process at a moment, with its settings; ``told`` gets what happens."""
         from importer.fleet.worker import Worker
-        from importer.jobs import connect
         from importer.model.clock import Clock
         from importer.settings import load
 
-        now = NIGHT + 60 * minutes
         settings = load({"ledger": self.fleet.database}, config=self.fleet.shell.folder / "importer.toml")
+        return Worker(settings, 1, 5.0, lambda event, _: told.append(event), Clock(now=lambda: now)), settings
+
+    def at(self, minutes, chore="nights"):
+        """What a worker that begins so many minutes after a January's night puts into the queue."""
+        from importer.fleet.queue import opened
+        from importer.jobs import connect
+
         told = []
-        worker = Worker(settings, 1, 5.0, lambda event, _: told.append(event), Clock(now=lambda: now))
+        worker, settings = self.worker(told, NIGHT + 60 * minutes)
 
         async def ask():
             async with connect.ledger(settings, create=False) as worker.desk, opened(settings) as app:
@@ -312,6 +316,19 @@ class Nights:
 
         asyncio.run(ask())
         return told
+
+
+def test_a_worker_that_is_asked_to_end_while_it_opens_its_queue_takes_nothing_and_ends(fleet):
+    fleet.shell.json("fleet", "enqueue", fleet.file(2))
+    told = []
+    worker, _ = Nights(fleet).worker(told, time.time())
+    worker.signal = signal.SIGTERM
+
+    async def work():
+        await asyncio.wait_for(worker.work(), 20)
+
+    asyncio.run(work())
+    assert (told, fleet.sent()) == ([], 0)
 
 
 def test_a_file_is_synced_once_at_each_time_of_its_cron_line_however_many_workers_there_are(fleet):

@@ -39,7 +39,8 @@ __all__ = [
     "waits",
 ]
 
-logging.getLogger("procrastinate").addHandler(logging.NullHandler())
+for _library in ("procrastinate", "psycopg"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 logging.getLogger("procrastinate").propagate = False  # what happens is told in our own words, without tracebacks
 
 SCHEMA = "importer_fleet"

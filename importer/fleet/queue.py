@@ -128,7 +128,10 @@ async def enqueue(app: App, profile: str, *, after: float = 0.0, first: bool = F
 
 
 async def waits(app: App) -> set[str]:
-    """The directories in the queue, be it for a sync: it does what else the directory has to do."""
+    """The directories in the queue, be it for a sync, which does what else they have to do.
+
+    To put each in again, and be refused, would cost more than to ask.
+    """
     return {row["profile"] for row in await app.connector.execute_query_all_async(WAITS, queue=DIRECTORIES)}
 
 

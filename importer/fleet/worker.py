@@ -172,7 +172,8 @@ class Worker:
         settings = (await self._of([profile])).get(profile)
         if settings is None:
             self.tell("directory unknown here", {"directory": profile})
-            await again(app, profile, at, after=LATER)  # for a worker that knows it: nobody else would bring it back
+            if self.clock.now() - at < MISSED:  # a worker that knows it may come: nobody else would bring it back
+                await again(app, profile, at, after=LATER)
             return
         self.tell("sync begun", {"directory": profile, "due": iso(at, settings.day_zone)})
         try:

@@ -388,13 +388,15 @@ def test_a_directory_whose_sync_waits_is_not_woken_beside_it(fleet):
     assert woken.count("directory woken") == len(fleet.names) - 1, woken
 
 
-def test_a_sync_that_came_to_a_worker_that_does_not_know_its_profile_waits_for_another(fleet):
+@pytest.mark.parametrize(("late", "waits"), [(0, 1), (2 * 3600, 0)])
+def test_a_sync_that_came_to_a_worker_that_does_not_know_its_profile_waits_for_another_for_a_while(fleet, late, waits):
     nights = Nights(fleet)
     assert nights.at(0) == ["sync due"]
-    nights.alter("update procrastinate_jobs set args = jsonb_set(args, '{profile}', '\"elsewhere\"')")
+    told = json.dumps({"profile": "elsewhere", "timestamp": int(time.time()) - late})
+    nights.alter(f"update procrastinate_jobs set args = '{told}'")
     done = fleet.shell("fleet", "drain", *SHORT)
     assert (done.returncode, "directory unknown here" in done.stderr) == (0, True), done.stderr
-    assert nights.count("task_name = 'sync' and status = 'todo' and scheduled_at is not null") == 1
+    assert nights.count("task_name = 'sync' and status = 'todo' and scheduled_at is not null") == waits
 
 
 def test_a_sync_whose_worker_died_goes_on(fleet):
